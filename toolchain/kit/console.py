@@ -1,0 +1,36 @@
+"""Progress lines and errors, the same for every command of the toolchain."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+class ToolError(Exception):
+    """A failure that a person can act on; its text is the whole message, without a traceback."""
+
+
+def say(text: str) -> None:
+    """Print one progress line at once, on stderr, so that stdout stays for results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def step(title: str) -> Iterator[None]:
+    """Announce a step and print its duration in seconds when it ends."""
+    say(f"==> {title}")
+    begin = time.monotonic()
+    yield
+    say(f"    {title}: {time.monotonic() - begin:.1f} s")
+
+
+def main_guard(main: Callable[[], int | None]) -> None:
+    """Run a command's main function: `ToolError` becomes one line and exit 1, ^C becomes exit 130."""
+    try:
+        sys.exit(main() or 0)
+    except ToolError as error:
+        say(f"error: {error}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        say("interrupted")
+        sys.exit(130)
