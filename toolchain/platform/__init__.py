@@ -1,0 +1,1 @@
+"""The commands behind the Makefile: bring the platform up, show what would change, take it down."""
