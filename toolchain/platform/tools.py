@@ -1,6 +1,7 @@
-"""Which pulumi, which cluster, which state: official tools and the user's cluster win, the built ones are the default."""
+"""Which pulumi, cluster and state: official tools and the user's cluster win, the built ones are the default."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -99,6 +100,21 @@ def ensure_tools(stack: str) -> Tools:
         say(f"    pulumi: {users_pulumi(env)} (from PATH)")
     env |= pulumi_env(env, stack) | {"PATH": path, "KUBECONFIG": kubeconfig or str(LOCAL / "kubeconfig")}
     return Tools(env=env, own_cluster=kubeconfig is not None)
+
+
+def write_env(tools: Tools) -> None:
+    """Write `.local/env`: after `. .local/env`, plain pulumi and kubectl mean this cluster and this state."""
+    added = tools.env["PATH"].removesuffix(os.environ.get("PATH", "")).rstrip(os.pathsep)
+    lines = [f"export PATH={shlex.quote(added)}:$PATH"] if added else []
+    names = (
+        "KUBECONFIG",
+        "PULUMI_HOME",
+        "PULUMI_BACKEND_URL",
+        "PULUMI_CONFIG_PASSPHRASE_FILE",
+        "PULUMI_SKIP_UPDATE_CHECK",
+    )
+    lines += [f"export {name}={shlex.quote(tools.env[name])}" for name in names if name in tools.env]
+    (LOCAL / "env").write_text("\n".join(lines) + "\n")
 
 
 def module(name: str, *args: str) -> str:

@@ -1,0 +1,38 @@
+"""Pulumi stacks as the commands need them: select, up, preview, destroy, outputs."""
+
+import json
+from pathlib import Path
+
+from toolchain.kit.console import ToolError
+from toolchain.kit.paths import ROOT
+from toolchain.platform.tools import Tools
+
+STACKS = ("local", "staging", "prod")
+
+
+def config_file(stack: str) -> Path:
+    """The committed configuration of a stack; raises `ToolError` for a name that has none."""
+    path = ROOT / f"Pulumi.{stack}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.name.split(".")[1] for p in ROOT.glob("Pulumi.*.yaml")))
+        raise ToolError(f"stack = {stack!r}: there is no {path.name}; use one of {known}, or write that file")
+    return path
+
+
+def select(tools: Tools, stack: str) -> None:
+    """Select the stack, made first if the backend does not have it."""
+    tools.output("pulumi", "stack", "select", stack, "--create", "--non-interactive")
+
+
+def exists(tools: Tools, stack: str) -> bool:
+    """Whether the current backend has the stack."""
+    listed = json.loads(tools.output("pulumi", "stack", "ls", "--json", "--non-interactive"))
+    return any(s["name"].split("/")[-1] == stack for s in listed)
+
+
+def outputs(tools: Tools, stack: str, *, secrets: bool = False) -> dict[str, object]:
+    """The stack's outputs; secret ones are masked unless asked for."""
+    flags = ("--show-secrets",) if secrets else ()
+    text = tools.output("pulumi", "stack", "output", "--json", "--stack", stack, "--non-interactive", *flags)
+    found: dict[str, object] = json.loads(text)
+    return found
