@@ -1,0 +1,1 @@
+"""Faults, loads and ledgers: the promises of the platform as measurements."""
