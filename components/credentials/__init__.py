@@ -1,0 +1,1 @@
+"""Credentials that rotate: an epoch and two slots a kind."""

@@ -1,0 +1,52 @@
+"""Arguments of the credentials component."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from components.credentials.epochs import FIRST_EPOCH
+from components.kit.errors import Problem, require
+from components.kit.rules import at_least, dns_label, one_of
+
+KINDS = (
+    "api",
+    "postgres-app",
+    "postgres-replication",
+    "redis-admin",
+    "redis-app",
+    "redis-replication",
+    "redis-sentinel",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CredentialsArgs:
+    """Which generation of each credential is the current one.
+
+    Attributes:
+        namespace: where the Secrets go.
+        epochs: kind to epoch, an integer from 1 on; a kind that is not named stands at 1. One more rotates the kind,
+            one less goes back to the previous password.
+
+    Raises:
+        InvalidArgs: with every problem at once.
+    """
+
+    namespace: str
+    epochs: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what `problems` finds."""
+        require(problems(self))
+
+    def epoch(self, kind: str) -> int:
+        """The current epoch of a kind."""
+        return self.epochs.get(kind, FIRST_EPOCH)
+
+
+def problems(args: CredentialsArgs) -> list[Problem]:
+    """Every problem of the arguments."""
+    found = dns_label("namespace", args.namespace)
+    for kind, epoch in args.epochs.items():
+        found += one_of("credentials", kind, KINDS)
+        found += at_least(f"credentials.{kind}", epoch, FIRST_EPOCH, "as an epoch", "the first generation")
+    return found

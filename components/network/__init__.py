@@ -1,0 +1,1 @@
+"""The namespace and who may talk to whom in it."""
