@@ -25,7 +25,7 @@ PAUSE_S = 0.02
 """Between two writes: about 40 a second, enough to see a gap of 0.1 s."""
 
 WRITE_TIMEOUT_S = 5.0
-"""A client's own deadline. Not statement_timeout: a commit cancelled by that one is reported as done, but may be lost."""
+"""A client's own deadline. Not statement_timeout: a commit cancelled by that is reported as done, but can be lost."""
 
 Write = Callable[[int], None]
 
