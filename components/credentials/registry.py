@@ -19,8 +19,8 @@ class RegistryArgs:
     Attributes:
         namespace: where the Secret goes.
         server: host name of the registry, with port if it has one.
-        username: secret.
-        password: secret; a token with the right to pull is enough.
+        username: secret output.
+        password: secret output; a token with the right to pull is enough.
     """
 
     namespace: str
@@ -48,7 +48,7 @@ class RegistryLogin(Component):
             f"{name}-login",
             type="kubernetes.io/dockerconfigjson",
             metadata=metadata(self.secret_name, args.namespace, labels("credentials", "registry")),
-            data={".dockerconfigjson": pulumi.Output.secret(config)},
+            data={".dockerconfigjson": config},
             opts=self.child(),
         )
         self.register_outputs({"secret_name": self.secret_name})

@@ -23,6 +23,11 @@ def metadata(
     )
 
 
+def pod_metadata(labels: Mapping[str, str], annotations: Mapping[str, str] | None = None) -> ObjectMetaArgs:
+    """Metadata of a pod template: its controller gives the pods their names and namespace."""
+    return ObjectMetaArgs(labels=dict(labels), annotations=dict(annotations) if annotations else None)
+
+
 def matching(selector: Mapping[str, str]) -> LabelSelectorArgs:
     """A label selector that asks for all of the labels."""
     return LabelSelectorArgs(match_labels=dict(selector))

@@ -1,0 +1,1 @@
+"""The trading engine: feed, engine and API as Deployments of one image."""

@@ -1,0 +1,74 @@
+"""Deployments, Service, budgets and service accounts of the trading engine."""
+
+import pulumi
+from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgs
+from pulumi_kubernetes.core.v1 import (
+    PodTemplateSpecArgs,
+    Service,
+    ServiceAccount,
+    ServicePortArgs,
+    ServiceSpecArgs,
+)
+
+from components.kit.component import Component
+from components.kit.disruption import disruption_budget
+from components.kit.labels import labels, selector
+from components.kit.metadata import matching, metadata, pod_metadata
+from components.trading.args import Role, TradingArgs
+from components.trading.pods import HTTP_PORT, pod
+from components.trading.roles import APP, RoleSpec, roles
+
+
+class Trading(Component):
+    """Deployments `trading-feed`, `trading-engine`, `trading-api` and Service `trading-api`.
+
+    Attributes:
+        api_service: plain name of the API's Service.
+        api_port: its port.
+    """
+
+    token = "trading:trading:Trading"  # noqa: S105  a type, not a secret
+    api_service = f"{APP}-api"
+    api_port = HTTP_PORT
+
+    def __init__(self, name: str, args: TradingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, opts)
+        for role, spec in roles(args).items():
+            self._role(name, role, spec, args)
+        Service(
+            f"{name}-api-service",
+            metadata=metadata(self.api_service, args.namespace, labels(APP, "api")),
+            spec=ServiceSpecArgs(
+                type="ClusterIP",
+                selector=selector(APP, "api"),
+                ports=[ServicePortArgs(name="http", port=HTTP_PORT, target_port="http", protocol="TCP")],
+            ),
+            opts=self.child(),
+        )
+        self.register_outputs({"api_service": self.api_service, "api_port": self.api_port})
+
+    def _role(self, name: str, role: Role, spec: RoleSpec, args: TradingArgs) -> None:
+        named = metadata(f"{APP}-{role}", args.namespace, labels(APP, role))
+        account = ServiceAccount(
+            f"{name}-{role}-account", metadata=named, automount_service_account_token=False, opts=self.child()
+        )
+        Deployment(
+            f"{name}-{role}",
+            metadata=named,
+            spec=DeploymentSpecArgs(
+                replicas=spec.replicas,
+                revision_history_limit=3,
+                selector=matching(selector(APP, role)),
+                strategy=spec.strategy,
+                template=PodTemplateSpecArgs(metadata=pod_metadata(labels(APP, role)), spec=pod(role, spec, args)),
+            ),
+            opts=self.child(depends_on=[account]),
+        )
+        disruption_budget(
+            f"{name}-{role}-budget",
+            object_name=f"{APP}-{role}",
+            namespace=args.namespace,
+            labels=labels(APP, role),
+            selector=selector(APP, role),
+            opts=self.child(),
+        )

@@ -1,0 +1,76 @@
+"""What the three roles of the engine have in common and where they differ. Pure."""
+
+from dataclasses import dataclass
+
+from pulumi_kubernetes.apps.v1 import DeploymentStrategyArgs, RollingUpdateDeploymentArgs
+
+from components.kit.volumes import CREDENTIALS_DIR
+from components.trading.args import Role, TradingArgs
+
+APP = "trading"
+DATABASE_USER = "trading"
+REDIS_USER = "trading"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleSpec:
+    """How one role is deployed.
+
+    Attributes:
+        replicas: number of pods.
+        credentials: kinds that it mounts.
+        apart: whether two pods of it must not share a node.
+        strategy: how an update replaces its pods.
+    """
+
+    replicas: int
+    credentials: tuple[str, ...]
+    apart: bool
+    strategy: DeploymentStrategyArgs
+
+
+def roles(args: TradingArgs) -> dict[Role, RoleSpec]:
+    """The roles, by name."""
+    stores = ("postgres-app", "redis-app")
+    return {
+        # two feeds would play each bar twice, so the old one goes before the new one comes
+        "feed": RoleSpec(replicas=1, credentials=stores, apart=True, strategy=DeploymentStrategyArgs(type="Recreate")),
+        # one at a time, without a pod more: while one is replaced, the other trades
+        "engine": RoleSpec(
+            replicas=args.engine_replicas,
+            credentials=stores,
+            apart=True,
+            strategy=_rolling(max_surge=0, max_unavailable=1),
+        ),
+        # never fewer than the declared number serve
+        "api": RoleSpec(
+            replicas=args.api_replicas,
+            credentials=("api", *stores),
+            apart=False,
+            strategy=_rolling(max_surge=1, max_unavailable=0),
+        ),
+    }
+
+
+def _rolling(*, max_surge: int, max_unavailable: int) -> DeploymentStrategyArgs:
+    return DeploymentStrategyArgs(
+        type="RollingUpdate",
+        rolling_update=RollingUpdateDeploymentArgs(max_surge=max_surge, max_unavailable=max_unavailable),
+    )
+
+
+def environment(args: TradingArgs) -> dict[str, str]:
+    """Settings of every role, as environment variables; nothing in here is secret, passwords come as files."""
+    return {
+        "TRADING_POSTGRES_HOSTS": ",".join(args.postgres_hosts),
+        "TRADING_POSTGRES_DATABASE": args.postgres_database,
+        "TRADING_POSTGRES_USER": DATABASE_USER,
+        "TRADING_REDIS_SENTINELS": ",".join(args.redis_sentinels),
+        "TRADING_REDIS_MASTER": args.redis_master,
+        "TRADING_REDIS_USER": REDIS_USER,
+        "TRADING_CREDENTIALS_DIR": CREDENTIALS_DIR,
+        "TRADING_FEED_SOURCE": args.feed.source,
+        "TRADING_FEED_SPEED": format(args.feed.bars_per_s, "f"),
+        "TRADING_SEED": str(args.feed.seed),
+        "TRADING_LOG_LEVEL": args.log_level,
+    }
