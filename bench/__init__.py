@@ -1,0 +1,1 @@
+"""Benchmarks: the means behind every number in the documentation."""
