@@ -1,0 +1,1 @@
+"""Run the Pulumi program without an engine and without a cluster, and write what it declares."""
