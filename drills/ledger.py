@@ -148,7 +148,7 @@ def run(write: Write, path: Path, keep_on: Callable[[], bool]) -> None:
             try:
                 write(key)
                 outcome = "acked"
-            except (psycopg.OperationalError, redis.RedisError, TimeoutError) as error:
+            except (psycopg.OperationalError, psycopg.InternalError, redis.RedisError, TimeoutError) as error:
                 outcome = "refused" if refused(error) else "unknown"
                 sys.stderr.write(f"{time.time():.3f} {type(error).__name__}: {error}\n")
             ledger.write(f"{time.time():.3f} {key} {outcome}\n")
