@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 import grpc
 from google.protobuf.message import Message
@@ -22,6 +22,9 @@ MAX_MESSAGE_BYTES: Final = 400 * 1024 * 1024
 """The engine's own limit (rpcutil.GrpcChannelOptions)."""
 
 PARENT_CHECK_S: Final = 2.0
+
+Context: TypeAlias = grpc.ServicerContext
+"""What a handler gets beside the request."""
 
 CHANNEL_OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -154,7 +157,9 @@ def _guard_stream(behaviour: Callable[[Any, Any], Iterator[Any]]) -> Callable[[A
 
 
 def _fail(context: Any, error: Exception) -> NoReturn:  # noqa: ANN401
-    if context.code() is not None:
+    if isinstance(error, NotImplementedError):
+        error = RpcFailure("method not implemented", code=grpc.StatusCode.UNIMPLEMENTED)
+    elif context.code() is not None:
         raise error  # the handler called context.abort itself
     if not isinstance(error, RpcFailure):
         error = RpcFailure(describe(error), code=grpc.StatusCode.INTERNAL)
