@@ -4,6 +4,18 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 
+class NotSet:
+    """The type of `NOT_SET`."""
+
+    def __repr__(self) -> str:
+        """What a message shows in place of a value."""
+        return "not set"
+
+
+NOT_SET = NotSet()
+"""The value of a field that nobody gave."""
+
+
 class Problem(NamedTuple):
     """One broken rule of a component's arguments or of a stack's configuration."""
 

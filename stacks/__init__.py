@@ -1,0 +1,1 @@
+"""One environment: its configuration, and how the components meet in it."""

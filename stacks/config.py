@@ -1,0 +1,149 @@
+"""Read the configuration of a stack, once, and refuse it as a whole with everything that is wrong with it.
+
+This is the only reader of `pulumi.Config`.
+"""
+
+import json
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+from pulumi.runtime.config import CONFIG, is_config_secret
+from pydantic import ValidationError
+
+from components.kit.errors import NOT_SET, InvalidArgs, Problem, require
+from stacks.arguments import arguments
+from stacks.explain import problems_of, repaired
+from stacks.sections import StackConfig
+
+LOCAL_STACK = "local"
+SECRET_KEYS = ("registryUsername", "registryPassword")
+LOCAL_REGISTRIES = ("localhost", "127.0.0.1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secrets:
+    """What the user sets with `pulumi config set --secret`; never plain in this program."""
+
+    registry_username: pulumi.Output[str] | None
+    registry_password: pulumi.Output[str] | None
+
+
+def load() -> tuple[StackConfig, Secrets]:
+    """The configuration of the stack that the engine runs.
+
+    Raises:
+        InvalidArgs: with every problem at once.
+    """
+    prefix = f"{pulumi.get_project()}:"
+    given = {key: text for key, text in CONFIG.get().items() if key.startswith(prefix)}
+    secret_keys = {key.removeprefix(prefix) for key in given if is_config_secret(key)}
+    raw = {key.removeprefix(prefix): _decoded(key.removeprefix(prefix), text) for key, text in given.items()}
+    found = kubeconfig_problems(raw.get("kubeconfig"), raw.get("context"), os.environ)
+    config = parse(pulumi.get_stack(), raw, secret_keys, found)
+    bag = pulumi.Config()
+    return config, Secrets(
+        registry_username=bag.get_secret("registryUsername"), registry_password=bag.get_secret("registryPassword")
+    )
+
+
+def parse(
+    stack: str, raw: Mapping[str, object], secret_keys: Collection[str], also: Collection[Problem] = ()
+) -> StackConfig:
+    """The validated configuration.
+
+    Args:
+        stack: name of the stack.
+        raw: key, without the project's prefix, to value.
+        secret_keys: those of the keys whose value is encrypted.
+        also: problems found elsewhere, to be told together with these.
+
+    Raises:
+        InvalidArgs: with every problem at once: of the shape, of the secrets, of the components' own rules.
+    """
+    problems = [*secret_problems(stack, raw, secret_keys), *context_problems(stack, raw.get("context")), *also]
+    plain = {key: value for key, value in raw.items() if key not in SECRET_KEYS}
+    config, shape = _validated(plain, secret_keys)
+    problems += shape
+    if config is not None:
+        try:
+            arguments(config)
+        except InvalidArgs as error:
+            problems += error.problems
+    require(problems)
+    assert config is not None  # noqa: S101  without problems there is one
+    return config
+
+
+def _validated(plain: dict[str, object], secret_keys: Collection[str]) -> tuple[StackConfig | None, list[Problem]]:
+    """The configuration and the problems of its shape.
+
+    With problems, the configuration is the one that the proposed ways out would give, so that the components' rules can
+    be checked in the same run; None where there is no telling.
+    """
+    try:
+        return _model(plain), []
+    except ValidationError as error:
+        problems = problems_of(error, StackConfig, secret_keys)
+        try:
+            return _model(repaired(plain, error)), problems
+        except ValidationError:
+            return None, problems
+
+
+def _model(plain: Mapping[str, object]) -> StackConfig:
+    # by way of JSON, where pydantic's strict mode tells a number from a text but takes a list for a tuple
+    return StackConfig.model_validate_json(json.dumps(plain))
+
+
+def _decoded(key: str, text: str) -> object:
+    """The engine hands over objects and booleans as JSON text, and text as it is."""
+    if key in StackConfig.text_keys():
+        return text
+    try:
+        decoded: object = json.loads(text)
+    except ValueError:
+        return text
+    return decoded
+
+
+def secret_problems(stack: str, raw: Mapping[str, object], secret_keys: Collection[str]) -> list[Problem]:
+    """Secrets that are missing, or that stand in the file in plain text."""
+    registry = str(raw.get("registry", StackConfig.model_fields["registry"].default))
+    host = registry.partition("/")[0].partition(":")[0]
+    found = []
+    for key in SECRET_KEYS:
+        command = f"pulumi config set --secret {key} --stack {stack}"
+        if raw.get(key):
+            if key not in secret_keys:
+                rule = "must be encrypted, it stands in plain text"
+                found.append(Problem(key, "[plain text]", rule, f"change it at the registry, then run: {command}"))
+        elif host not in LOCAL_REGISTRIES:
+            found.append(Problem(key, NOT_SET, f"registry {registry!r} asks for a login", f"run: {command}"))
+    return found
+
+
+def context_problems(stack: str, context: object) -> list[Problem]:
+    """Only stack local may take whatever context is the current one."""
+    if context or stack == LOCAL_STACK:
+        return []
+    rule = f"stack {stack} names its cluster, so that it can never be the wrong one"
+    return [Problem("context", NOT_SET, rule, f"run: pulumi config set context NAME --stack {stack}")]
+
+
+def kubeconfig_problems(kubeconfig: object, context: object, env: Mapping[str, str]) -> list[Problem]:
+    """The cluster is named by somebody: by the configuration or by $KUBECONFIG."""
+    if kubeconfig:
+        paths, field, fix = [str(kubeconfig)], "kubeconfig", "run: pulumi config set kubeconfig PATH"
+    elif env.get("KUBECONFIG"):
+        paths, field, fix = env["KUBECONFIG"].split(os.pathsep), "KUBECONFIG", "make up writes one, or name your own"
+    elif not context:
+        rule = "no cluster is named"
+        return [Problem("KUBECONFIG", NOT_SET, rule, "source .local/env after make up, or export KUBECONFIG=PATH")]
+    else:
+        return []
+    if any(Path(path).expanduser().is_file() for path in paths):
+        return []
+    return [Problem(field, os.pathsep.join(paths), "there is no such file", fix)]
