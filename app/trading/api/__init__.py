@@ -1,0 +1,1 @@
+"""The HTTP API: APIFlask, Pydantic, problem+json."""

@@ -1,0 +1,1 @@
+"""Redis through Sentinel: speed, never truth."""

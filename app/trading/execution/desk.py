@@ -1,0 +1,100 @@
+"""One step of the market, played through: the venue's reports first, then what the strategies want next.
+
+The same function runs in the engine (on PostgreSQL) and over any other ledger; it has no clock and no I/O of its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from trading.domain.events import OrderEvent
+from trading.domain.instruments import Instrument
+from trading.domain.orders import WORKING, Order, OrderRequest, OrderType, Product, Side, TimeInForce
+from trading.execution.broker import BrokerAdapter
+from trading.execution.sizing import order_for
+from trading.marketdata.bars import Bar, Step
+from trading.marketdata.history import History
+from trading.strategies.base import Strategy
+
+MAX_ORDERS_A_STEP = 10  # a strategy's order rate in market time; what is left over is wanted again at the next bar
+
+
+class Ledger(Protocol):
+    """Where orders are booked; everything that one step books becomes true at once or not at all."""
+
+    def open_orders(self) -> Sequence[Order]:
+        """The orders that are not terminal, oldest first."""
+        ...
+
+    def holdings(self, account: str) -> Mapping[str, int]:
+        """Shares by symbol."""
+        ...
+
+    def place(self, request: OrderRequest) -> Order:
+        """Book a new order, denied by the risk check or not."""
+        ...
+
+    def append(self, order: Order, event: OrderEvent) -> Order:
+        """Book an event of an order and return its new state."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What trades: strategies, and the broker that takes their orders."""
+
+    broker: BrokerAdapter
+    strategies: Sequence[Strategy]
+    instruments: Mapping[str, Instrument]
+
+    @property
+    def window(self) -> int:
+        """Closed bars that the hungriest strategy needs."""
+        return max(strategy.window for strategy in self.strategies)
+
+    def submit(self, order: Order, ledger: Ledger, market_time: datetime | None) -> Order:
+        """Hand a submitted order to the broker and book the answer."""
+        return ledger.append(order, self.broker.submit(order, market_time))
+
+    def play(self, step: Step, previous_at: datetime | None, history: History, ledger: Ledger, feed_id: str) -> None:
+        """Book what the venue did in this step, then the orders that the strategies place after it.
+
+        Args:
+            previous_at: time of the step before, None at the first.
+            history: closed bars including this step's.
+        """
+        latest = {order.order_id: order for order in ledger.open_orders()}
+        working = [order for order in latest.values() if order.status in WORKING]
+        for report in self.broker.reports(step, previous_at, working):
+            latest[report.order.order_id] = ledger.append(latest[report.order.order_id], report.event)
+        for strategy in self.strategies:
+            self._decide(strategy, step, history, ledger, feed_id)
+
+    def _decide(self, strategy: Strategy, step: Step, history: History, ledger: Ledger, feed_id: str) -> None:
+        holdings = ledger.holdings(strategy.name)
+        busy = {o.request.symbol for o in ledger.open_orders() if o.request.account == strategy.name}
+        placed = 0
+        for bar in step.bars:
+            bars = history.last(bar.symbol, strategy.window)
+            if bars is None or bar.symbol in busy or placed == MAX_ORDERS_A_STEP:
+                continue
+            direction = strategy.direction(bars)
+            wanted = order_for(direction, holdings.get(bar.symbol, 0), bar.close, self.instruments[bar.symbol])
+            if wanted:
+                ledger.place(_request(strategy, step, bar, feed_id, *wanted))
+                placed += 1
+
+
+def _request(strategy: Strategy, step: Step, bar: Bar, feed_id: str, side: Side, quantity: int) -> OrderRequest:
+    """The order's name is a function of why it exists, so that a repeated step cannot make another."""
+    return OrderRequest(
+        account=strategy.name,
+        client_order_id=f"{strategy.name}-{feed_id}-{step.number}-{bar.symbol}",
+        symbol=bar.symbol,
+        side=side,
+        order_type=OrderType.MARKET,
+        product=Product.CNC,
+        time_in_force=TimeInForce.DAY,
+        quantity=quantity,
+    )

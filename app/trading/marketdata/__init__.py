@@ -1,0 +1,1 @@
+"""Bars: where they come from, how they are checked, how they travel."""

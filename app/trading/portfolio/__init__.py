@@ -1,0 +1,1 @@
+"""Positions and profit as a fold over fills."""

@@ -1,0 +1,1 @@
+"""Mounted credentials and API keys."""

@@ -1,0 +1,1 @@
+"""The roles of the one image: feed, engine, api."""

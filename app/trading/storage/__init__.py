@@ -1,0 +1,1 @@
+"""PostgreSQL, the truth for orders: connections, schema, ledger, leadership."""

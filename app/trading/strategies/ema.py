@@ -1,0 +1,48 @@
+"""EMA crossover: long while the fast average is above the slow one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from trading.marketdata.bars import Bar
+from trading.strategies.base import Direction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmaCrossover:
+    """Long-flat trend following on the closes of one symbol.
+
+    Attributes:
+        fast, slow: spans in bars; the customary 10 and 30.
+    """
+
+    fast: int = 10
+    slow: int = 30
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.fast < self.slow:
+            raise ValueError(f"fast={self.fast}, slow={self.slow}: must be 1 <= fast < slow")
+
+    @property
+    def name(self) -> str:
+        """See `Strategy.name`."""
+        return "ema-crossover"
+
+    @property
+    def window(self) -> int:
+        """Four slow spans: what is older would weigh less than 0.1 %."""
+        return 4 * self.slow
+
+    def direction(self, bars: Sequence[Bar]) -> Direction:
+        """See `Strategy.direction`; FLAT when the averages are equal."""
+        closes = [bar.close for bar in bars]
+        return Direction.LONG if ema(closes, self.fast) > ema(closes, self.slow) else Direction.FLAT
+
+
+def ema(values: Sequence[Decimal], span: int) -> Decimal:
+    """Exponential moving average with alpha = 2 / (span + 1), begun at the mean of the first `span` values."""
+    average = sum(values[:span], Decimal(0)) / span
+    alpha = Decimal(2) / (span + 1)
+    for value in values[span:]:
+        average += alpha * (value - average)
+    return average
