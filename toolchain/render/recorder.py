@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import NoReturn, cast
 
 from google.protobuf import empty_pb2
 from pulumi.runtime import mocks, run_in_stack, set_all_config
@@ -75,7 +75,7 @@ class ProgramLeak(RuntimeError):
 
 
 def record(
-    program: Callable[[], None],
+    program: Callable[[], object],
     *,
     stack: str = "test",
     config: Mapping[str, str] | None = None,
@@ -99,7 +99,7 @@ def record(
 
 
 def _record(
-    program: Callable[[], None], stack: str, config: Mapping[str, str], secret_keys: Collection[str], unknowns: bool
+    program: Callable[[], object], stack: str, config: Mapping[str, str], secret_keys: Collection[str], unknowns: bool
 ) -> Recording:
     recording = Recording()
     # the SDK's own class for stand-in settings; `Settings` would open a channel to an address
@@ -114,14 +114,22 @@ def _record(
     )
     configure(settings)
     set_all_config(dict(config), list(secret_keys))
+
+    def declare() -> None:
+        program()
+
     failures: list[str] = []
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(lambda _loop, what: failures.append(str(what.get("exception") or what["message"])))
     asyncio.set_event_loop(loop)
     try:
-        loop.run_until_complete(run_in_stack(program))
+        loop.run_until_complete(run_in_stack(declare))
         failures += [f"pending: {task.get_coro()}" for task in asyncio.all_tasks(loop)]
     finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
         asyncio.set_event_loop(None)
@@ -137,7 +145,7 @@ class _Monitor(mocks.MockMonitor):
     """
 
     def __init__(self, recording: Recording, *, unknowns: bool) -> None:
-        super().__init__(_NoCalls())
+        super().__init__(cast(mocks.Mocks, None))  # every RPC that would ask them is answered here
         self._recording = recording
         self._unknowns = unknowns
         self._lock = threading.Lock()
@@ -172,15 +180,11 @@ class _Monitor(mocks.MockMonitor):
             self._recording.outputs[request.urn] = unmarshal(request.outputs)
         return empty_pb2.Empty()
 
+    def Invoke(self, request: resource_pb2.ResourceInvokeRequest) -> NoReturn:
+        raise NeedsProvider(request.tok)
 
-class _NoCalls(mocks.Mocks):
-    """The program looks nothing up: function calls and reads need a real provider."""
-
-    def call(self, args: mocks.MockCallArgs) -> NoReturn:
-        raise NeedsProvider(args.token)
-
-    def new_resource(self, args: mocks.MockResourceArgs) -> NoReturn:
-        raise NeedsProvider(args.typ)
+    def ReadResource(self, request: resource_pb2.ReadResourceRequest) -> NoReturn:
+        raise NeedsProvider(request.type)
 
 
 class NeedsProvider(RuntimeError):
