@@ -1,0 +1,43 @@
+"""Command line: python -m toolchain.images build [NAME...] | push NAME... --registry HOST/PREFIX | list."""
+
+import argparse
+
+from components.kit.images import IMAGES, content_tag, reference
+from toolchain.images.build import ensure
+from toolchain.images.push import push
+from toolchain.kit.console import main_guard
+from toolchain.kit.paths import cache_dir
+
+
+def main() -> None:
+    """Run one command."""
+    parser = argparse.ArgumentParser(prog="toolchain.images", description="The platform's container images.")
+    actions = parser.add_subparsers(dest="command", required=True)
+    build = actions.add_parser("build", help="build what is not in the cache; prints one archive path a line")
+    build.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(IMAGES)} (default: all)")
+    send = actions.add_parser("push", help="push to a registry; prints the references there")
+    send.add_argument("names", nargs="+", metavar="NAME", help=f"one of {', '.join(IMAGES)}")
+    send.add_argument("--registry", required=True, metavar="HOST/PREFIX", help="where to; log in with `buildah login`")
+    actions.add_parser("list", help="every image, its reference as the files are now, and its size where it is built")
+    args = parser.parse_args()
+    if args.command == "build":
+        print("\n".join(str(path) for path in ensure(args.names).values()))
+    elif args.command == "push":
+        print("\n".join(push(args.names, args.registry)))
+    else:
+        for name in IMAGES:
+            print(describe(name))
+
+
+def describe(name: str) -> str:
+    """One line about an image."""
+    try:
+        archive = cache_dir() / "images" / f"{name}-{content_tag(name)}" / f"{name}.tar"
+    except FileNotFoundError as error:
+        return f"{name}: {error}"
+    size = f"{archive.stat().st_size / 1e6:.0f} MB" if archive.exists() else "not built"
+    return f"{reference(name)}  {size}"
+
+
+if __name__ == "__main__":
+    main_guard(main)

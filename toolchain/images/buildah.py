@@ -1,0 +1,64 @@
+"""A thin shell around buildah, with a storage of its own that goes away with the build."""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from toolchain.go import process
+
+
+class Buildah:
+    """Calls of buildah on one storage. It needs no daemon, no registry and no kernel feature beyond chroot.
+
+    Driver vfs works on any file system, and copying a base of 100 MB is not what a build waits for.
+    """
+
+    def __init__(self, label: str, storage: Path) -> None:
+        self.label = label
+        self.storage = storage
+
+    def run(self, *args: str | Path) -> list[str]:
+        """Run one buildah command; returns the lines of its standard output. Raises `ToolError`."""
+        where: list[str | Path] = ["--root", self.storage / "root", "--runroot", self.storage / "run"]
+        env = os.environ | {"BUILDAH_ISOLATION": "chroot", "TMPDIR": str(self.storage)}
+        return process.run(
+            self.label, ["buildah", args[0], *where, "--storage-driver", "vfs", *args[1:]], cwd=self.storage, env=env
+        )
+
+    def import_root(self, tar: Path, reference: str, environment: Mapping[str, str]) -> None:
+        """Make an image of one layer from a root file system."""
+        [container] = self.run("from", "scratch")
+        self.run("add", "--quiet", container, tar, "/")
+        variables = [option for key, value in environment.items() for option in ("--env", f"{key}={value}")]
+        self.run("config", *variables, "--cmd", "/bin/sh", container)
+        self.run("commit", "--quiet", "--rm", "--format", "docker", container, reference)
+
+    def pull(self, archive: Path) -> None:
+        """Take the image of an archive into the storage, under the reference that the archive names."""
+        self.run("pull", "--quiet", f"docker-archive:{archive}")
+
+    def build(self, containerfile: Path, context: Path, reference: str, options: Sequence[str]) -> None:
+        """Build a Containerfile."""
+        fixed = ("--format", "docker", "--pull=never", "--tag", reference)
+        self.run("build", *fixed, "--file", containerfile, *options, context)
+
+    def save(self, reference: str, archive: Path) -> None:
+        """Write an image to an archive that `docker load` and `ctr images import` read."""
+        self.run("push", "--quiet", reference, f"docker-archive:{archive}:{reference}")
+
+    def push(self, reference: str, target: str, options: Sequence[str]) -> None:
+        """Send an image to a registry."""
+        self.run("push", "--quiet", *options, reference, f"docker://{target}")
+
+
+@contextmanager
+def scratch(label: str, storage: Path) -> Iterator[Buildah]:
+    """A buildah with an empty storage at that path, removed in the end; what a killed run left there goes first."""
+    shutil.rmtree(storage, ignore_errors=True)
+    storage.mkdir(parents=True)
+    try:
+        yield Buildah(label, storage)
+    finally:
+        shutil.rmtree(storage, ignore_errors=True)

@@ -1,0 +1,36 @@
+"""Send images to a registry, for those who run the platform on a cluster of their own."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from components.kit.images import reference
+from toolchain.images.build import ensure
+from toolchain.images.buildah import scratch
+from toolchain.kit.console import ToolError, step
+from toolchain.kit.paths import cache_dir
+
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+
+
+def push(names: Sequence[str], registry: str) -> list[str]:
+    """Build the images where needed and push them; returns their references in the registry.
+
+    Credentials are those of `buildah login`. TLS is required of every registry that is not on this machine itself.
+    """
+    archives = ensure(names)
+    return [push_one(name, archive, registry.rstrip("/")) for name, archive in archives.items()]
+
+
+def push_one(name: str, archive: Path, registry: str) -> str:
+    """Push one image; returns its reference in the registry."""
+    host = registry.split("/")[0]
+    if not host or "://" in registry:
+        raise ToolError(f"registry = {registry!r}: not HOST[:PORT][/PREFIX]; leave the scheme out")
+    local = host.rsplit(":", 1)[0] if host.count(":") == 1 or host.startswith("[") else host
+    options = ["--tls-verify=false"] if local in LOOPBACK else []
+    target = reference(name, registry)
+    storage = cache_dir() / "images" / f".push-{archive.parent.name}"
+    with step(f"push {target}"), scratch(f"push {name}", storage) as buildah:
+        buildah.pull(archive)
+        buildah.push(reference(name), target, options)
+    return target
