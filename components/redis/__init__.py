@@ -1,0 +1,1 @@
+"""Redis with Sentinel: three data nodes, three Sentinels, a stable address each."""

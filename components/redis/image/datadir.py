@@ -1,0 +1,59 @@
+"""The data folder of a data node: whether it holds a whole copy, and when it was last part of the whole."""
+
+import json
+import os
+from pathlib import Path
+
+from components.redis.image.state import LastSeen
+
+JOINING = "joining"
+LAST_SEEN = "last-seen.json"
+
+
+def has_data(folder: Path) -> bool:
+    """Whether the folder holds a whole copy.
+
+    A replica that starts empty creates its files before its first copy has arrived; until then the mark stands that
+    `begin_joining` set, and the folder counts as empty.
+    """
+    if (folder / JOINING).exists():
+        return False
+    return (folder / "dump.rdb").exists() or any((folder / "appendonlydir").glob("*.manifest"))
+
+
+def begin_joining(folder: Path) -> None:
+    """Mark the folder as one that waits for its first whole copy."""
+    (folder / JOINING).touch()
+
+
+def end_joining(folder: Path) -> None:
+    """Remove the mark: the copy is whole, or this node leads."""
+    (folder / JOINING).unlink(missing_ok=True)
+
+
+def is_joining(folder: Path) -> bool:
+    """Whether the mark stands."""
+    return (folder / JOINING).exists()
+
+
+def note(folder: Path, seen: LastSeen) -> None:
+    """Write down when this node was last part of the whole, in one step that a crash leaves whole."""
+    write_private(folder / LAST_SEEN, json.dumps({"at": seen.at, "role": seen.role, "offset": seen.offset}))
+
+
+def last_seen(folder: Path) -> LastSeen | None:
+    """What `note` wrote last; None if it never did or if the file is damaged, for it is a hint, not the data."""
+    try:
+        values = json.loads((folder / LAST_SEEN).read_text())
+        return LastSeen(at=int(values["at"]), role=values["role"], offset=int(values["offset"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that its owner alone reads, by renaming a finished one over it."""
+    scratch = path.with_name(f".{path.name}.new")
+    scratch.unlink(missing_ok=True)
+    with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    scratch.replace(path)
