@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCAL = ROOT / ".local"
+LOCAL = Path(os.environ.get("TRADING_LOCAL") or ROOT / ".local").resolve()
 
 
 def cache_dir() -> Path:

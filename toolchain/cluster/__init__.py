@@ -1,0 +1,1 @@
+"""A three-node Kubernetes cluster on one Linux machine: real API server, kubelets and containers, no Docker."""
