@@ -21,7 +21,7 @@ from google.protobuf.message import Message
 MAX_MESSAGE_BYTES: Final = 400 * 1024 * 1024
 """The engine's own limit (rpcutil.GrpcChannelOptions)."""
 
-PARENT_CHECK_S: Final = 2.0
+PARENT_CHECK_S: Final = 1.0
 
 Context: TypeAlias = grpc.ServicerContext
 """What a handler gets beside the request."""
