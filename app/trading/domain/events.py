@@ -18,14 +18,14 @@ class OrderEvent:
 class Initialized(OrderEvent):
     """We have the order on record."""
 
-    kind = "initialized"
+    kind = "INITIALIZED"
 
 
 @dataclass(frozen=True, slots=True)
 class Denied(OrderEvent):
     """Our own risk check said no; `reason` is `CODE: key=value ...`."""
 
-    kind = "denied"
+    kind = "DENIED"
     reason: str
 
 
@@ -33,14 +33,14 @@ class Denied(OrderEvent):
 class Submitted(OrderEvent):
     """We are about to hand the order to the venue; stored before the call, so that a crash leaves a trace."""
 
-    kind = "submitted"
+    kind = "SUBMITTED"
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted(OrderEvent):
     """The venue has it. `market_time` is that of the last bar before, None if there was none."""
 
-    kind = "accepted"
+    kind = "ACCEPTED"
     venue_order_id: str
     market_time: datetime | None
 
@@ -49,7 +49,7 @@ class Accepted(OrderEvent):
 class Rejected(OrderEvent):
     """The venue said no, definitively."""
 
-    kind = "rejected"
+    kind = "REJECTED"
     reason: str
 
 
@@ -57,7 +57,7 @@ class Rejected(OrderEvent):
 class OutcomeUnknown(OrderEvent):
     """The venue's answer was lost (timeout, disconnect, unreadable reply): query before anything else."""
 
-    kind = "outcome_unknown"
+    kind = "OUTCOME_UNKNOWN"
     reason: str
 
 
@@ -65,7 +65,7 @@ class OutcomeUnknown(OrderEvent):
 class Filled(OrderEvent):
     """A trade, whole or partial. `price` is in rupees a share; `(venue, trade_id)` is unique for ever."""
 
-    kind = "filled"
+    kind = "FILLED"
     venue: str
     trade_id: str
     quantity: int
@@ -77,7 +77,7 @@ class Filled(OrderEvent):
 class Cancelled(OrderEvent):
     """The rest will not be filled (IOC remainder, or on request)."""
 
-    kind = "cancelled"
+    kind = "CANCELLED"
     reason: str
 
 
@@ -85,7 +85,7 @@ class Cancelled(OrderEvent):
 class Expired(OrderEvent):
     """A DAY order whose session has ended."""
 
-    kind = "expired"
+    kind = "EXPIRED"
     reason: str
 
 

@@ -45,7 +45,7 @@ def fold(request: OrderRequest, events: Iterable[OrderEvent]) -> Order:
 def start(request: OrderRequest, event: OrderEvent) -> Order:
     """The order after its first event."""
     if not isinstance(event, Initialized):
-        raise IllegalTransition(f"order {request.order_id}: first event is {event.kind}; it must be initialized")
+        raise IllegalTransition(f"order {request.order_id}: first event is {event.kind}; it must be INITIALIZED")
     return Order(request=request, status=Status.INITIALIZED, seq=1)
 
 

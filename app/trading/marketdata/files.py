@@ -97,7 +97,7 @@ def _csv_rows(path: Path, file: TextIO) -> Iterator[Row]:
 def _parquet_rows(path: Path) -> Iterator[Row]:
     # Here, not above: 50 MB of memory that only this reader needs.
     import pyarrow  # type: ignore[import-untyped]
-    from pyarrow import parquet  # type: ignore[import-untyped]
+    from pyarrow import parquet
 
     try:
         with parquet.ParquetFile(path) as file:

@@ -16,7 +16,6 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 
 from trading.domain.instruments import Instrument
 from trading.marketdata.bars import IST, Bar, Step

@@ -1,0 +1,71 @@
+"""Market data in Redis: a bounded stream of steps for the engine, and the last quotes for everybody."""
+
+import json
+from collections.abc import Mapping
+from decimal import ROUND_UP
+
+from redis.exceptions import ResponseError
+
+from trading.cache.client import Redis
+from trading.domain.instruments import Instrument
+from trading.domain.prices import BASIS_POINT, to_tick
+from trading.marketdata.bars import Bar, Step
+from trading.marketdata.codec import decode, encode
+
+QUOTES = "trading:quotes"
+MAX_STEPS = 2000  # about 8 MB with 50 symbols
+HALF_SPREAD = 2 * BASIS_POINT
+
+
+def bars_key(feed_id: str) -> str:
+    """The stream of a feed; the entry ids are `<step number>-0`, so a step cannot be there twice."""
+    return f"trading:bars:{feed_id}"
+
+
+def last_step(redis: Redis, feed_id: str) -> int:
+    """The newest step in the stream, 0 when there is none."""
+    entries = redis.xrevrange(bars_key(feed_id), count=1)
+    return int(entries[0][0].split("-")[0]) if entries else 0
+
+
+def publish(redis: Redis, feed_id: str, step: Step, quotes: Mapping[str, str]) -> bool:
+    """Add a step and its quotes at once; False when the stream is that far or farther already."""
+    with redis.pipeline(transaction=True) as pipe:
+        pipe.xadd(bars_key(feed_id), encode(step), id=f"{step.number}-0", maxlen=MAX_STEPS, approximate=True)
+        pipe.hset(QUOTES, mapping=quotes)
+        try:
+            pipe.execute()
+        except ResponseError as error:
+            if "equal or smaller" in str(error):
+                return False
+            raise
+    return True
+
+
+def read_steps(redis: Redis, feed_id: str, after: int, *, count: int, wait_ms: int) -> list[Step]:
+    """The next steps after number `after`, at most `count`, oldest first; waits for the first, empty if none comes."""
+    found = redis.xread({bars_key(feed_id): f"{after}-0"}, count=count, block=wait_ms)
+    return [decode(int(entry_id.split("-")[0]), fields) for _, entries in found for entry_id, fields in entries]
+
+
+def quote(bar: Bar, instrument: Instrument, source: str) -> str:
+    """The last quote that a bar leaves, as the JSON text that is kept: prices are text, `source` says where from."""
+    half = max(instrument.tick_size, to_tick(bar.close * HALF_SPREAD, instrument.tick_size, ROUND_UP))
+    return json.dumps(
+        {
+            "symbol": bar.symbol,
+            "exchange": instrument.exchange,
+            "last": format(bar.close, "f"),
+            "bid": format(max(bar.close - half, instrument.tick_size), "f"),
+            "ask": format(bar.close + half, "f"),
+            "volume": bar.volume,
+            "at": bar.at.isoformat(),
+            "source": source,
+        },
+        separators=(",", ":"),
+    )
+
+
+def read_quotes(redis: Redis) -> dict[str, str]:
+    """All last quotes as JSON texts by symbol; empty when the feed has not written any."""
+    return redis.hgetall(QUOTES)

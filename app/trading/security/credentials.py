@@ -1,0 +1,95 @@
+"""Credentials as mounted files: two slots, of which one is current.
+
+A kind is a folder `<dir>/<kind>/` with the files `a`, `b` (values), `current` (`a` or `b`) and `epoch` (a number).
+Kubernetes swaps the whole folder at once behind the symlink `..data`, so it is resolved once and all files are read
+from one snapshot: a value never goes with another snapshot's `current`.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+
+from trading.domain.errors import TradingError
+
+FILES = ("a", "b", "current", "epoch")
+SWAP_TRIES = 5
+
+
+class CredentialError(TradingError):
+    """A credential that is not there or not whole; never tells a value."""
+
+    code = "CREDENTIALS"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One snapshot of a kind. Values do not show in its repr."""
+
+    slots: Mapping[str, str] = field(repr=False)
+    current: str
+    epoch: int
+
+    def in_order(self) -> Iterator[tuple[str, str]]:
+        """(slot, value), the current one first."""
+        for slot in sorted(self.slots, key=lambda slot: slot != self.current):
+            yield slot, self.slots[slot]
+
+
+class MountedCredential:
+    """A kind in a credentials folder, read again whenever its files have changed. Safe for threads."""
+
+    def __init__(self, directory: Path, kind: str) -> None:
+        self.kind = kind
+        self._folder = directory / kind
+        self._lock = Lock()
+        self._seen: tuple[object, ...] | None = None
+        self._credential: Credential | None = None
+
+    def get(self) -> Credential:
+        """The credential as it is mounted now.
+
+        Raises:
+            CredentialError: a file is missing, empty or wrong.
+        """
+        with self._lock:
+            version = self._version()
+            if self._credential is None or version != self._seen:
+                self._credential = self._read()
+                self._seen = version
+            return self._credential
+
+    def _version(self) -> tuple[object, ...]:
+        try:
+            return (os.path.realpath(self._folder / "..data"), *(self._stamp(name) for name in FILES))
+        except FileNotFoundError:
+            return ()
+
+    def _stamp(self, name: str) -> tuple[int, int, int]:
+        info = (self._folder / name).stat()
+        return info.st_ino, info.st_mtime_ns, info.st_size
+
+    def _read(self) -> Credential:
+        for _ in range(SWAP_TRIES):
+            data = self._folder / "..data"
+            snapshot = data.resolve() if data.exists() else self._folder
+            try:
+                return self._parse({name: (snapshot / name).read_text().strip() for name in FILES})
+            except FileNotFoundError as error:  # the snapshot was swapped away under us, or a file is missing indeed
+                missing = Path(error.filename or "").name
+        raise CredentialError(
+            f"credential {self.kind}: file {missing}: is missing; mount the Secret credentials-{self.kind} "
+            f"at {self._folder} (TRADING_CREDENTIALS_DIR)"
+        )
+
+    def _parse(self, texts: Mapping[str, str]) -> Credential:
+        slots = {slot: texts[slot] for slot in ("a", "b")}
+        empty = [slot for slot, value in slots.items() if not value]
+        if empty:
+            raise CredentialError(f"credential {self.kind}: file {empty[0]}: is empty; put a value into the Secret")
+        if texts["current"] not in slots:
+            raise CredentialError(f"credential {self.kind}: file current: must be 'a' or 'b'; correct the Secret")
+        if not texts["epoch"].isdecimal():
+            raise CredentialError(f"credential {self.kind}: file epoch: must be a whole number; correct the Secret")
+        return Credential(slots, texts["current"], int(texts["epoch"]))

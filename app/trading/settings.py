@@ -1,0 +1,126 @@
+"""Settings from the environment: read once, all problems in one message, nothing secret among them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TypeVar
+
+from trading.domain.errors import TradingError
+from trading.domain.prices import parse_decimal
+
+T = TypeVar("T")
+Address = tuple[str, int]
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+class SettingsError(TradingError):
+    """Environment variables that are missing or wrong, one line each."""
+
+    code = "SETTINGS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What every role is told; see the variable of the same name, with the prefix `TRADING_`.
+
+    Attributes:
+        postgres_hosts: every member, in any order; the writable one is found by asking.
+        postgres_user: the login is `<user>_<slot>`.
+        feed_source: `synthetic`, or the path of a CSV or Parquet file.
+        feed_speed: bars of each symbol played a second.
+        seed: of the synthetic market and the paper venue.
+    """
+
+    postgres_hosts: tuple[Address, ...]
+    postgres_database: str
+    postgres_user: str
+    redis_sentinels: tuple[Address, ...]
+    redis_master: str
+    redis_user: str
+    credentials_dir: Path
+    feed_source: str
+    feed_speed: Decimal
+    seed: int
+    log_level: str
+
+
+def from_environment(env: Mapping[str, str]) -> Settings:
+    """The settings in `TRADING_*` variables.
+
+    Raises:
+        SettingsError: with every problem at once.
+    """
+    reader = _Reader(env)
+    settings = Settings(
+        postgres_hosts=reader.get("POSTGRES_HOSTS", _addresses, None),
+        postgres_database=reader.get("POSTGRES_DATABASE", _text, "trading"),
+        postgres_user=reader.get("POSTGRES_USER", _text, "trading"),
+        redis_sentinels=reader.get("REDIS_SENTINELS", _addresses, None),
+        redis_master=reader.get("REDIS_MASTER", _text, "trading"),
+        redis_user=reader.get("REDIS_USER", _text, "trading"),
+        credentials_dir=reader.get("CREDENTIALS_DIR", Path, "/credentials"),
+        feed_source=reader.get("FEED_SOURCE", _text, "synthetic"),
+        feed_speed=reader.get("FEED_SPEED", _speed, "1"),
+        seed=reader.get("SEED", _seed, "1"),
+        log_level=reader.get("LOG_LEVEL", _level, "INFO"),
+    )
+    if reader.problems:
+        raise SettingsError("\n".join(reader.problems))
+    return settings
+
+
+class _Reader:
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+        self.problems: list[str] = []
+
+    def get(self, name: str, parse: Callable[[str], T], default: str | None) -> T:
+        variable = f"TRADING_{name}"
+        text = self._env.get(variable, default)
+        if text is None:
+            self.problems.append(f"{variable}: is not set; set it")
+            text = "unset:1"
+        try:
+            return parse(text)
+        except ValueError as error:
+            self.problems.append(f"{variable}={text}: {error}")
+            return parse(default or "unset:1")
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty; set it or leave it out")
+    return text
+
+
+def _addresses(text: str) -> tuple[Address, ...]:
+    found = []
+    for part in text.split(","):
+        host, _, port = part.strip().rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+            raise ValueError("must be host:port, separated by commas, such as postgres-0.postgres-repl:5432")
+        found.append((host, int(port)))
+    return tuple(found)
+
+
+def _speed(text: str) -> Decimal:
+    try:
+        speed = parse_decimal(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; give bars per second, such as 1 or 0.5") from error
+    if not 0 < speed <= 1000:
+        raise ValueError("must be above 0 and at most 1000 bars per second, such as 1 or 0.5")
+    return speed
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError("must be a whole number, 0 or more")
+    return int(text)
+
+
+def _level(text: str) -> str:
+    if text not in LOG_LEVELS:
+        raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
+    return text

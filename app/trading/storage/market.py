@@ -1,0 +1,74 @@
+"""Instruments, feeds, and how far the engine has played them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.types.json import Jsonb
+
+from trading.domain.instruments import Instrument
+from trading.marketdata.bars import IST, Step
+from trading.storage.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The last step that was played of a feed; step 0 and no time when none was."""
+
+    feed_id: str
+    step: int
+    at: datetime | None
+
+
+def activate_feed(connection: Connection, feed_id: str, kind: str, instruments: Sequence[Instrument]) -> None:
+    """Make a feed the one that trades, with its instruments on record. Safe to repeat."""
+    with connection.writing():
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO instrument VALUES (%s, %s, %s, %s) ON CONFLICT (symbol) DO UPDATE SET "
+                "exchange = excluded.exchange, tick_size = excluded.tick_size, lot_size = excluded.lot_size",
+                [(i.symbol, i.exchange, i.tick_size, i.lot_size) for i in instruments],
+            )
+        connection.execute(
+            "INSERT INTO feed (feed_id, kind) VALUES (%s, %s) "
+            "ON CONFLICT (feed_id) DO UPDATE SET activated_at = clock_timestamp()",
+            (feed_id, kind),
+        )
+
+
+def active_progress(connection: Connection) -> Progress | None:
+    """How far the active feed has been played; None before any feed was activated."""
+    row = connection.execute(
+        "SELECT feed_id, coalesce(step, 0), at FROM feed LEFT JOIN feed_progress USING (feed_id) "
+        "ORDER BY activated_at DESC LIMIT 1"
+    ).fetchone()
+    if row is None:
+        return None
+    feed_id, step, at = row
+    return Progress(feed_id, step, at.astimezone(IST) if at else None)
+
+
+def played_step(connection: Connection, feed_id: str) -> int:
+    """The last step that the engine has played of a feed, 0 if none."""
+    row = connection.execute("SELECT step FROM feed_progress WHERE feed_id = %s", (feed_id,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def save_progress(connection: Connection, feed_id: str, step: Step) -> None:
+    """Note that a step is played; closes of symbols without a bar in it stay."""
+    closes = {bar.symbol: format(bar.close, "f") for bar in step.bars}
+    connection.execute(
+        "INSERT INTO feed_progress (feed_id, step, at, closes) VALUES (%(feed)s, %(step)s, %(at)s, %(closes)s) "
+        "ON CONFLICT (feed_id) DO UPDATE SET step = excluded.step, at = excluded.at, "
+        "closes = feed_progress.closes || excluded.closes, updated_at = clock_timestamp()",
+        {"feed": feed_id, "step": step.number, "at": step.at, "closes": Jsonb(closes)},
+    )
+
+
+def instruments(connection: Connection) -> Mapping[str, Instrument]:
+    """All instruments on record, by symbol."""
+    rows = connection.execute("SELECT symbol, exchange, tick_size, lot_size FROM instrument")
+    return {
+        symbol: Instrument(symbol=symbol, exchange=exchange, tick_size=tick, lot_size=lot)
+        for symbol, exchange, tick, lot in rows
+    }

@@ -1,0 +1,246 @@
+"""Orders in PostgreSQL: placing, events, positions. Every function works inside the caller's transaction."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from trading.domain.errors import IllegalTransition
+from trading.domain.events import Denied, Filled, Initialized, OrderEvent, from_payload, to_payload
+from trading.domain.instruments import Instrument
+from trading.domain.lifecycle import apply, fold, start
+from trading.domain.orders import Order, OrderRequest, OrderType, Product, Side, Status, TimeInForce
+from trading.portfolio.positions import Position, after_fill
+from trading.risk.checks import Context, Limits, check
+from trading.storage.connection import Connection
+from trading.storage.errors import ClientOrderIdReused
+
+REQUEST = "account, client_order_id, symbol, side, type, product, time_in_force, quantity, limit_price"
+STATE = "status, seq, filled_quantity, filled_value, accepted_at, reason"
+OPEN = "('INITIALIZED', 'SUBMITTED', 'UNKNOWN', 'ACCEPTED', 'PARTIALLY_FILLED')"  # the predicate of index orders_open
+
+CONTEXT = f"""
+SELECT i.exchange, i.tick_size, i.lot_size,
+    (SELECT (p.closes ->> %(symbol)s)::numeric
+       FROM feed JOIN feed_progress p USING (feed_id) ORDER BY activated_at DESC LIMIT 1),
+    coalesce((SELECT quantity FROM position
+               WHERE account = %(account)s AND symbol = %(symbol)s AND product = %(product)s), 0),
+    coalesce(sum(o.quantity - o.filled_quantity) FILTER (WHERE o.side = 'BUY'), 0),
+    coalesce(sum(o.quantity - o.filled_quantity) FILTER (WHERE o.side = 'SELL'), 0),
+    (SELECT count(*) FROM orders
+      WHERE account = %(account)s AND created_at > clock_timestamp() - interval '1 second'),
+    (SELECT count(*) FROM orders
+      WHERE account = %(account)s AND created_at > clock_timestamp() - make_interval(secs => %(window)s)
+        AND symbol = %(symbol)s AND side = %(side)s AND type = %(type)s AND product = %(product)s
+        AND quantity = %(quantity)s AND limit_price IS NOT DISTINCT FROM %(limit_price)s::numeric)
+  FROM (VALUES (1)) AS one
+  LEFT JOIN instrument i ON i.symbol = %(symbol)s
+  LEFT JOIN orders o ON o.account = %(account)s AND o.symbol = %(symbol)s AND o.product = %(product)s
+        AND o.status IN {OPEN}
+ GROUP BY i.symbol
+"""  # noqa: S608 - only constants of this file are put in
+
+
+def open_account(connection: Connection, account: str) -> None:
+    """Put an account on record. Safe to repeat."""
+    connection.execute("INSERT INTO account VALUES (%s) ON CONFLICT DO NOTHING", (account,))
+
+
+def place(connection: Connection, request: OrderRequest, limits: Limits, *, paced: bool) -> tuple[Order, bool]:
+    """The order of a request, and whether it is new: it is booked once, however often and wherever it is asked for.
+
+    The account's row is locked, so that orders of one account see each other in the risk check. A denied order is
+    booked too: its id is used up, and repeating it tells the same denial.
+
+    Args:
+        paced: the caller keeps the order rate by itself (strategies, in market time), so it is not checked here.
+
+    Raises:
+        ClientOrderIdReused: the account has used this client order id for something else.
+    """
+    connection.execute("SELECT FROM account WHERE account = %s FOR NO KEY UPDATE", (request.account,))
+    known = find(connection, request.order_id)
+    if known:
+        if known.request != request:
+            raise ClientOrderIdReused(
+                f"client_order_id={request.client_order_id}: names another order of this account; take a new one"
+            )
+        return known, False
+    events: list[OrderEvent] = [Initialized()]
+    order = start(request, events[0])
+    denial = check(request, _context(connection, request, limits, paced=paced), limits)
+    if denial:
+        events.append(Denied(str(denial)))
+        order = apply(order, events[1])
+    _insert(connection, order)
+    for seq, event in enumerate(events, start=1):
+        _insert_event(connection, order.order_id, seq, event)
+    return order, True
+
+
+def append(connection: Connection, order: Order, event: OrderEvent) -> Order:
+    """Book one more event of an order, and its fill in the position; returns the order's new state.
+
+    Raises:
+        IllegalTransition: the event does not fit, or the order has moved on since `order` was read.
+    """
+    after = apply(order, event)
+    _insert_event(connection, order.order_id, after.seq, event)
+    cursor = connection.execute(
+        "UPDATE orders SET status = %(status)s, seq = %(seq)s, filled_quantity = %(filled_quantity)s, "
+        "filled_value = %(filled_value)s, accepted_at = %(accepted_at)s, reason = %(reason)s "
+        "WHERE id = %(id)s AND seq = %(seq)s - 1",
+        _state(after) | {"id": order.order_id},
+    )
+    if cursor.rowcount != 1:
+        raise IllegalTransition(f"order {order.order_id}: has moved on from seq={order.seq}; read it again")
+    if isinstance(event, Filled):
+        _book_fill(connection, order.request, event)
+    return after
+
+
+def find(connection: Connection, order_id: UUID) -> Order | None:
+    """The order as its row says, without the trades behind it."""
+    row = connection.execute(f"SELECT {REQUEST}, {STATE} FROM orders WHERE id = %s", (order_id,)).fetchone()  # noqa: S608
+    return order_of(row) if row else None
+
+
+def replay_open(connection: Connection) -> list[Order]:
+    """The open orders, oldest first, each folded from its events.
+
+    Raises:
+        IllegalTransition: events and row disagree, so the book must not be traded on.
+    """
+    rows = connection.execute(
+        f"SELECT {REQUEST}, {STATE} FROM orders WHERE status IN {OPEN} ORDER BY number"  # noqa: S608
+    ).fetchall()
+    return [replay(connection, order_of(row)) for row in rows]
+
+
+def replay(connection: Connection, row: Order) -> Order:
+    """The same order folded from its events; raises IllegalTransition when they say something else than the row."""
+    events = connection.execute(
+        "SELECT kind, payload FROM order_event WHERE order_id = %s ORDER BY seq", (row.order_id,)
+    ).fetchall()
+    order = fold(row.request, (from_payload(kind, payload) for kind, payload in events))
+    if _state(order) != _state(row):
+        raise IllegalTransition(f"order {row.order_id}: its events and its row disagree; trading on it is refused")
+    return order
+
+
+def initialized(connection: Connection) -> list[Order]:
+    """Orders that nobody has submitted yet, oldest first."""
+    rows = connection.execute(
+        f"SELECT {REQUEST}, {STATE} FROM orders WHERE status = 'INITIALIZED' ORDER BY number"  # noqa: S608
+    ).fetchall()
+    return [order_of(row) for row in rows]
+
+
+def holdings(connection: Connection, account: str) -> Mapping[str, int]:
+    """Shares by symbol, over all products."""
+    rows = connection.execute(
+        "SELECT symbol, sum(quantity) FROM position WHERE account = %s GROUP BY symbol", (account,)
+    )
+    return {symbol: int(quantity) for symbol, quantity in rows}
+
+
+def order_of(row: Sequence[Any]) -> Order:
+    """An order from the columns `REQUEST`, `STATE`."""
+    account, client_order_id, symbol, side, kind, product, tif, quantity, limit_price = row[:9]
+    status, seq, filled_quantity, filled_value, accepted_at, reason = row[9:15]
+    return Order(
+        request=OrderRequest(
+            account=account,
+            client_order_id=client_order_id,
+            symbol=symbol,
+            side=Side(side),
+            order_type=OrderType(kind),
+            product=Product(product),
+            time_in_force=TimeInForce(tif),
+            quantity=quantity,
+            limit_price=limit_price,
+        ),
+        status=Status(status),
+        seq=seq,
+        filled_quantity=filled_quantity,
+        filled_value=filled_value,
+        accepted_at=accepted_at,
+        reason=reason,
+    )
+
+
+def _context(connection: Connection, request: OrderRequest, limits: Limits, *, paced: bool) -> Context:
+    row = connection.execute(CONTEXT, _columns(request) | {"window": limits.duplicate_window_s}).fetchone()
+    exchange, tick, lot, price, position, buys, sells, recent, duplicates = row or ()
+    return Context(
+        instrument=Instrument(symbol=request.symbol, exchange=exchange, tick_size=tick, lot_size=lot) if tick else None,
+        reference_price=price,
+        position=position,
+        open_buy=int(buys),
+        open_sell=int(sells),
+        orders_last_second=0 if paced else recent,
+        duplicates=0 if paced else duplicates,
+    )
+
+
+def _columns(request: OrderRequest) -> dict[str, Any]:
+    return {
+        "account": request.account,
+        "client_order_id": request.client_order_id,
+        "symbol": request.symbol,
+        "side": request.side.value,
+        "type": request.order_type.value,
+        "product": request.product.value,
+        "time_in_force": request.time_in_force.value,
+        "quantity": request.quantity,
+        "limit_price": request.limit_price,
+    }
+
+
+def _state(order: Order) -> dict[str, Any]:
+    return {
+        "status": order.status.value,
+        "seq": order.seq,
+        "filled_quantity": order.filled_quantity,
+        "filled_value": order.filled_value,
+        "accepted_at": order.accepted_at,
+        "reason": order.reason,
+    }
+
+
+def _insert(connection: Connection, order: Order) -> None:
+    values = {"id": order.order_id} | _columns(order.request) | _state(order)
+    names = ", ".join(values)
+    places = ", ".join(f"%({name})s" for name in values)
+    connection.execute(f"INSERT INTO orders ({names}) VALUES ({places})", values)  # noqa: S608 - names of this file
+
+
+def _insert_event(connection: Connection, order_id: UUID, seq: int, event: OrderEvent) -> None:
+    venue, trade_id = (event.venue, event.trade_id) if isinstance(event, Filled) else (None, None)
+    connection.execute(
+        "INSERT INTO order_event (order_id, seq, kind, payload, venue, trade_id) VALUES (%s, %s, %s, %s, %s, %s)",
+        (order_id, seq, event.kind, Jsonb(to_payload(event)), venue, trade_id),
+    )
+
+
+def _book_fill(connection: Connection, request: OrderRequest, fill: Filled) -> None:
+    key = {"account": request.account, "symbol": request.symbol, "product": request.product.value}
+    # Made first and then locked, so that two first fills of a symbol cannot miss each other.
+    connection.execute(
+        "INSERT INTO position VALUES (%(account)s, %(symbol)s, %(product)s, 0, 0, 0) ON CONFLICT DO NOTHING", key
+    )
+    row = connection.execute(
+        "SELECT quantity, cost, realised_pnl FROM position "
+        "WHERE account = %(account)s AND symbol = %(symbol)s AND product = %(product)s FOR UPDATE",
+        key,
+    ).fetchone()
+    quantity, cost, realised = row or (0, Decimal(0), Decimal(0))
+    before = Position(quantity=quantity, cost=cost, realised_pnl=realised)
+    after = after_fill(before, request.side, fill.quantity, fill.price)
+    connection.execute(
+        "UPDATE position SET quantity = %(quantity)s, cost = %(cost)s, realised_pnl = %(realised)s "
+        "WHERE account = %(account)s AND symbol = %(symbol)s AND product = %(product)s",
+        key | {"quantity": after.quantity, "cost": after.cost, "realised": after.realised_pnl},
+    )
