@@ -6,29 +6,23 @@ This is the only reader of `pulumi.Config`.
 import json
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
 from pydantic import ValidationError
 
-from components.kit.errors import NOT_SET, InvalidArgs, Problem, require
-from stacks.arguments import arguments
+from components.kit.errors import NOT_SET, InvalidArgs, Problem
+from stacks.arguments import arguments, asks_for_login
 from stacks.explain import problems_of, repaired
 from stacks.sections import StackConfig
 
 LOCAL_STACK = "local"
 SECRET_KEYS = ("registryUsername", "registryPassword")
-LOCAL_REGISTRIES = ("localhost", "127.0.0.1")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Secrets:
-    """What the user sets with `pulumi config set --secret`; never plain in this program."""
-
-    registry_username: pulumi.Output[str] | None
-    registry_password: pulumi.Output[str] | None
+Secrets = Mapping[str, pulumi.Output[str]]
+"""Key to what the user set with `pulumi config set --secret`; never plain in this program."""
 
 
 def load() -> tuple[StackConfig, Secrets]:
@@ -44,9 +38,7 @@ def load() -> tuple[StackConfig, Secrets]:
     found = kubeconfig_problems(raw.get("kubeconfig"), raw.get("context"), os.environ)
     config = parse(pulumi.get_stack(), raw, secret_keys, found)
     bag = pulumi.Config()
-    return config, Secrets(
-        registry_username=bag.get_secret("registryUsername"), registry_password=bag.get_secret("registryPassword")
-    )
+    return config, {key: bag.require_secret(key) for key in SECRET_KEYS if raw.get(key)}
 
 
 def parse(
@@ -72,8 +64,8 @@ def parse(
             arguments(config)
         except InvalidArgs as error:
             problems += error.problems
-    require(problems)
-    assert config is not None  # noqa: S101  without problems there is one
+    if problems or config is None:
+        raise InvalidArgs(problems)
     return config
 
 
@@ -86,7 +78,7 @@ def _validated(plain: dict[str, object], secret_keys: Collection[str]) -> tuple[
     try:
         return _model(plain), []
     except ValidationError as error:
-        problems = problems_of(error, StackConfig, secret_keys)
+        problems = problems_of(error, StackConfig, secret_keys, SECRET_KEYS)
         try:
             return _model(repaired(plain, error)), problems
         except ValidationError:
@@ -112,7 +104,6 @@ def _decoded(key: str, text: str) -> object:
 def secret_problems(stack: str, raw: Mapping[str, object], secret_keys: Collection[str]) -> list[Problem]:
     """Secrets that are missing, or that stand in the file in plain text."""
     registry = str(raw.get("registry", StackConfig.model_fields["registry"].default))
-    host = registry.partition("/")[0].partition(":")[0]
     found = []
     for key in SECRET_KEYS:
         command = f"pulumi config set --secret {key} --stack {stack}"
@@ -120,7 +111,7 @@ def secret_problems(stack: str, raw: Mapping[str, object], secret_keys: Collecti
             if key not in secret_keys:
                 rule = "must be encrypted, it stands in plain text"
                 found.append(Problem(key, "[plain text]", rule, f"change it at the registry, then run: {command}"))
-        elif host not in LOCAL_REGISTRIES:
+        elif asks_for_login(registry):
             found.append(Problem(key, NOT_SET, f"registry {registry!r} asks for a login", f"run: {command}"))
     return found
 

@@ -21,17 +21,28 @@ UNITS: dict[str, tuple[str, dict[str, int]]] = {
 }
 
 
-def problems_of(error: ValidationError, model: type[BaseModel], secret_keys: Collection[str]) -> list[Problem]:
-    """One problem for each thing that is wrong; a value under one of `secret_keys` is not shown."""
-    return [_problem(details, model, secret_keys) for details in error.errors(include_url=False)]
+def problems_of(
+    error: ValidationError, model: type[BaseModel], secret_keys: Collection[str], also_known: Collection[str]
+) -> list[Problem]:
+    """One problem for each thing that is wrong.
+
+    Args:
+        error: what pydantic found.
+        model: what it checked against.
+        secret_keys: keys whose value must not be shown.
+        also_known: keys beside the model's own that exist at the first level.
+    """
+    return [_problem(details, model, secret_keys, also_known) for details in error.errors(include_url=False)]
 
 
-def _problem(details: ErrorDetails, model: type[BaseModel], secret_keys: Collection[str]) -> Problem:
+def _problem(
+    details: ErrorDetails, model: type[BaseModel], secret_keys: Collection[str], also_known: Collection[str]
+) -> Problem:
     path = tuple(str(part) for part in details["loc"])
     field, kind = ".".join(path), details["type"]
     value = "[secret]" if path and path[0] in secret_keys else details["input"]
     if kind == "extra_forbidden":
-        return unknown_key(field, value, keys_of(model, path[:-1]))
+        return unknown_key(field, value, [*keys_of(model, path[:-1]), *(also_known if len(path) == 1 else ())])
     if kind == "missing":
         return Problem(field, NOT_SET, "is required", f"pulumi config set --path {field} VALUE")
     if kind in {"int_type", "int_parsing", "int_from_float"}:

@@ -5,18 +5,24 @@ default of the component.
 """
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from components.kit.resources import Resources
+from components.trading.args import Role, TradingArgs
 
 
 class Section(BaseModel):
     """An object of the configuration: unknown keys and wrong types are errors, numbers are never made from text."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    def given(self) -> dict[str, Any]:
+        """The keys that have a value, as keyword arguments of the component's own class."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: _args(value) for name, value in values.items() if value is not None}
 
 
 class ResourcesSection(Section):
@@ -25,17 +31,33 @@ class ResourcesSection(Section):
     cpu_m: int
     memory_mib: int
 
-    def args(self) -> Resources:
-        """As the components take it."""
-        return Resources(cpu_m=self.cpu_m, memory_mib=self.memory_mib)
+
+def _args(value: object) -> object:
+    return Resources(**value.given()) if isinstance(value, ResourcesSection) else value
+
+
+class RedisSection(Section):
+    """Redis and Sentinel; see `components.redis.args.RedisArgs`."""
+
+    members: int | None = None
+    sentinels: int | None = None
+    maxmemory_mib: int
+    maxmemory_policy: str | None = None
+    storage_gib: int
+    resources: ResourcesSection
+    sentinel_resources: ResourcesSection | None = None
+    down_after_ms: int | None = None
+    failover_timeout_ms: int | None = None
+    rto_target_s: int | None = None
+    grace_s: int | None = None
 
 
 class FeedSection(Section):
-    """Where market data comes from."""
+    """Where market data comes from; see `components.trading.args.Feed`."""
 
-    source: str = "synthetic"
-    bars_per_s: Annotated[Decimal, Field(strict=False)] = Decimal(1)
-    seed: int = 1
+    source: str | None = None
+    bars_per_s: Annotated[Decimal, Field(strict=False)] | None = None
+    seed: int | None = None
 
 
 class TradingResourcesSection(Section):
@@ -45,19 +67,23 @@ class TradingResourcesSection(Section):
     engine: ResourcesSection
     api: ResourcesSection
 
+    def by_role(self) -> dict[Role, Resources]:
+        """As the component takes them."""
+        return self.given()  # type: ignore[return-value]
+
 
 class TradingSection(Section):
-    """The engine."""
+    """The engine; see `components.trading.args.TradingArgs`."""
 
-    engine_replicas: int = 2
-    api_replicas: int = 2
-    log_level: str = "INFO"
+    engine_replicas: int
+    api_replicas: int
+    log_level: str = TradingArgs.log_level
     feed: FeedSection = FeedSection()
     resources: TradingResourcesSection
 
 
 class QuotaSection(Section):
-    """What the namespace may ask for in all."""
+    """What the namespace may ask for in all; see `components.network.args.Quota`."""
 
     pods: int
     cpu_m: int
@@ -79,34 +105,35 @@ class NetworkSection(Section):
 
 
 class StackConfig(Section):
-    """The whole configuration of one stack, secrets apart.
+    """The whole configuration of one stack, secrets apart; an empty text is the same as none.
 
     Attributes:
-        context: the kubeconfig's context; None takes the current one, in stack local only.
-        kubeconfig: path of a kubeconfig; None takes $KUBECONFIG, then the user's own.
+        context: the kubeconfig's context; empty takes the current one, in stack local only.
+        kubeconfig: path of a kubeconfig; empty takes $KUBECONFIG, then the user's own.
         namespace: namespace that the stack makes and lives in.
         registry: prefix of the images' references.
         images: image name to a reference pinned by digest, instead of the one that the checkout's content gives.
         protect: whether Pulumi refuses to delete anything of the stack.
-        storage_class: class of the volumes; None takes the cluster's default.
+        storage_class: class of the volumes; empty takes the cluster's default.
         credentials: kind to epoch; one more rotates the kind.
     """
 
     model_config = ConfigDict(alias_generator=to_camel)
 
-    context: str | None = None
-    kubeconfig: str | None = None
+    context: str = ""
+    kubeconfig: str = ""
     namespace: str = "trading"
     registry: str = "localhost/trading-platform"
     images: dict[str, str] = {}
     protect: bool = False
-    storage_class: str | None = None
+    storage_class: str = ""
     credentials: dict[str, int] = {}
     network: NetworkSection = NetworkSection()
     quota: QuotaSection
+    redis: RedisSection
     trading: TradingSection
 
     @classmethod
     def text_keys(cls) -> set[str]:
         """The keys whose value is text, as the configuration spells them."""
-        return {str(f.alias) for f in cls.model_fields.values() if f.annotation in (str, str | None)}
+        return {str(f.alias) for f in cls.model_fields.values() if f.annotation is str}

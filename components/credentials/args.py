@@ -17,6 +17,9 @@ KINDS = (
     "redis-sentinel",
 )
 
+SECRET_NAMES: Mapping[str, str] = {kind: f"credentials-{kind}" for kind in KINDS}
+"""Kind to the plain name of its Secret, which no stack changes: pods mount it by that name."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CredentialsArgs:

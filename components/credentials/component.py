@@ -6,7 +6,7 @@ import pulumi
 from pulumi_kubernetes.core.v1 import Secret
 from pulumi_random import RandomPassword
 
-from components.credentials.args import KINDS, CredentialsArgs
+from components.credentials.args import KINDS, SECRET_NAMES, CredentialsArgs
 from components.credentials.epochs import current_slot, slot_epochs
 from components.kit.component import Component
 from components.kit.labels import labels
@@ -22,7 +22,8 @@ class Credentials(Component):
     One step of an epoch replaces one password and updates one Secret. No pod template knows a value: nothing restarts.
 
     Attributes:
-        secret_names: kind to the plain name of its Secret.
+        passwords: kind and slot to the password's resource.
+        secrets: kind to its Secret.
     """
 
     token = "trading:credentials:Credentials"  # noqa: S105  a type, not a secret
@@ -31,10 +32,9 @@ class Credentials(Component):
         super().__init__(name, opts)
         self.passwords: dict[tuple[str, str], RandomPassword] = {}
         self.secrets: dict[str, Secret] = {}
-        self.secret_names = {kind: f"credentials-{kind}" for kind in KINDS}
         for kind in KINDS:
             self._kind(name, kind, args)
-        self.register_outputs({"secret_names": self.secret_names})
+        self.register_outputs({"secret_names": dict(SECRET_NAMES)})
 
     def _kind(self, name: str, kind: str, args: CredentialsArgs) -> None:
         epoch = args.epoch(kind)
@@ -51,7 +51,7 @@ class Credentials(Component):
             type="Opaque",
             # the epoch is plain, so a reader of the diff sees which generation comes
             metadata=metadata(
-                self.secret_names[kind], args.namespace, labels("credentials", kind), {EPOCH_ANNOTATION: str(epoch)}
+                SECRET_NAMES[kind], args.namespace, labels("credentials", kind), {EPOCH_ANNOTATION: str(epoch)}
             ),
             data={
                 "a": self.passwords[kind, "a"].result.apply(_base64),
@@ -61,6 +61,10 @@ class Credentials(Component):
             },
             opts=self.child(),
         )
+
+    def current(self, kind: str, args: CredentialsArgs) -> pulumi.Output[str]:
+        """The password that clients use now; a secret."""
+        return self.passwords[kind, current_slot(args.epoch(kind))].result
 
 
 def _base64(text: str) -> str:

@@ -98,10 +98,13 @@ def spec(policy: Policy) -> NetworkPolicySpecArgs:
     return NetworkPolicySpecArgs(
         pod_selector=matching(selector(policy.pods.app, policy.pods.component)),
         policy_types=["Ingress", "Egress"],
+        # None rather than an empty list: the API server drops those, and the next refresh would call it a change
         ingress=[
             NetworkPolicyIngressRuleArgs(from_=[flow.source.peer()], ports=tcp(flow.ports)) for flow in policy.accepts
-        ],
-        egress=[NetworkPolicyEgressRuleArgs(to=[flow.target.peer()], ports=tcp(flow.ports)) for flow in policy.opens],
+        ]
+        or None,
+        egress=[NetworkPolicyEgressRuleArgs(to=[flow.target.peer()], ports=tcp(flow.ports)) for flow in policy.opens]
+        or None,
     )
 
 

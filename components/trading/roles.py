@@ -10,6 +10,7 @@ from components.trading.args import Role, TradingArgs
 APP = "trading"
 DATABASE_USER = "trading"
 REDIS_USER = "trading"
+STORES = ("postgres-app", "redis-app")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,21 +32,20 @@ class RoleSpec:
 
 def roles(args: TradingArgs) -> dict[Role, RoleSpec]:
     """The roles, by name."""
-    stores = ("postgres-app", "redis-app")
     return {
         # two feeds would play each bar twice, so the old one goes before the new one comes
-        "feed": RoleSpec(replicas=1, credentials=stores, apart=True, strategy=DeploymentStrategyArgs(type="Recreate")),
+        "feed": RoleSpec(replicas=1, credentials=STORES, apart=True, strategy=DeploymentStrategyArgs(type="Recreate")),
         # one at a time, without a pod more: while one is replaced, the other trades
         "engine": RoleSpec(
             replicas=args.engine_replicas,
-            credentials=stores,
+            credentials=STORES,
             apart=True,
             strategy=_rolling(max_surge=0, max_unavailable=1),
         ),
         # never fewer than the declared number serve
         "api": RoleSpec(
             replicas=args.api_replicas,
-            credentials=("api", *stores),
+            credentials=("api", *STORES),
             apart=False,
             strategy=_rolling(max_surge=1, max_unavailable=0),
         ),

@@ -1,0 +1,63 @@
+"""The platform: the only place where components meet."""
+
+import pulumi
+import pulumi_kubernetes
+import pulumi_random
+
+from components.credentials.component import Credentials
+from components.credentials.registry import RegistryArgs, RegistryLogin
+from components.network.component import Network
+from components.trading.component import Trading
+from stacks.arguments import arguments, asks_for_login, registry_host
+from stacks.config import Secrets
+from stacks.sections import StackConfig
+
+
+def deploy(config: StackConfig, secrets: Secrets) -> None:
+    """Declare everything of one stack.
+
+    Raises:
+        InvalidArgs: before any resource is declared.
+    """
+    args = arguments(config)
+    providers: list[pulumi.ProviderResource] = [kubernetes_provider(config), pulumi_random.Provider("random")]
+
+    def options(*after: pulumi.Resource) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(
+            providers=providers, protect=config.protect, depends_on=list(after) if after else None
+        )
+
+    network = Network("network", args.network, options())
+    credentials = Credentials("credentials", args.credentials, options(network))
+    before: list[pulumi.Resource] = [network, credentials]
+    if asks_for_login(config.registry):
+        login = RegistryArgs(
+            namespace=config.namespace,
+            server=registry_host(config.registry),
+            username=secrets["registryUsername"],
+            password=secrets["registryPassword"],
+        )
+        before.append(RegistryLogin("registry", login, options(network)))
+    trading = Trading("trading", args.trading, options(*before))
+
+    pulumi.export("namespace", config.namespace)
+    pulumi.export("apiService", f"{trading.api_service}.{config.namespace}.svc:{trading.api_port}")
+    pulumi.export("apiKey", credentials.current("api", args.credentials))
+    pulumi.export("postgresHosts", list(args.trading.postgres_hosts))
+    pulumi.export("redisSentinels", list(args.trading.redis_sentinels))
+
+
+def kubernetes_provider(config: StackConfig) -> pulumi_kubernetes.Provider:
+    """The one provider of all Kubernetes objects.
+
+    ConfigMaps and Secrets are updated in place: their names are fixed, and a replacement would take them away from
+    under the pods that mount them. The path of a kubeconfig from $KUBECONFIG stays out of the inputs, since it would
+    make a change of every run from another machine; the context does not, it says which cluster this is.
+    """
+    return pulumi_kubernetes.Provider(
+        "kubernetes",
+        kubeconfig=config.kubeconfig or None,
+        context=config.context or None,
+        enable_config_map_mutable=True,
+        enable_secret_mutable=True,
+    )
