@@ -13,7 +13,13 @@ TYPES: Final[dict[str, Callable[[Any], bool]]] = {
     "map": lambda value: isinstance(value, Mapping) and all(_text(item) for item in value.values()),
     "list": lambda value: isinstance(value, list) and all(_text(item) for item in value),
 }
-NAMES: Final = {"map": "map of strings", "list": "list of strings"}
+NAMES: Final = {
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "string": "a string",
+    "map": "a map of strings",
+    "list": "a list of strings",
+}
 
 
 def failures(kind: Kind, given: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -26,8 +32,7 @@ def failures(kind: Kind, given: Mapping[str, Any]) -> list[tuple[str, str]]:
         if name not in kind.inputs:
             found.append((name, f"is no input of {kind.token}; it has {', '.join(sorted(kind.inputs))}"))
         elif not TYPES[kind.inputs[name].type](value):
-            wanted = kind.inputs[name].type
-            found.append((name, f"must be a {NAMES.get(wanted, wanted)}"))
+            found.append((name, f"must be {NAMES[kind.inputs[name].type]}"))
         else:
             known[name] = value
     return found or kind.problems(known)
