@@ -14,6 +14,7 @@ from trading.marketdata.codec import decode, encode
 
 QUOTES = "trading:quotes"
 MAX_STEPS = 2000  # about 8 MB with 50 symbols
+KEEP_S = 7 * 86_400  # a stream that nobody plays any more goes away
 HALF_SPREAD = 2 * BASIS_POINT
 
 
@@ -32,6 +33,7 @@ def publish(redis: Redis, feed_id: str, step: Step, quotes: Mapping[str, str]) -
     """Add a step and its quotes at once; False when the stream is that far or farther already."""
     with redis.pipeline(transaction=True) as pipe:
         pipe.xadd(bars_key(feed_id), encode(step), id=f"{step.number}-0", maxlen=MAX_STEPS, approximate=True)
+        pipe.expire(bars_key(feed_id), KEEP_S)
         pipe.hset(QUOTES, mapping=quotes)
         try:
             pipe.execute()

@@ -53,10 +53,6 @@ class Desk:
         """Closed bars that the hungriest strategy needs."""
         return max(strategy.window for strategy in self.strategies)
 
-    def submit(self, order: Order, ledger: Ledger, market_time: datetime | None) -> Order:
-        """Hand a submitted order to the broker and book the answer."""
-        return ledger.append(order, self.broker.submit(order, market_time))
-
     def play(self, step: Step, previous_at: datetime | None, history: History, ledger: Ledger, feed_id: str) -> None:
         """Book what the venue did in this step, then the orders that the strategies place after it.
 

@@ -1,0 +1,68 @@
+"""Reads the stream in a thread of its own, so that a slow or absent Redis never holds up an order."""
+
+import logging
+from queue import Empty, Full, Queue
+from threading import Event, Thread
+
+from trading.cache.client import Cache, CacheUnavailable
+from trading.cache.market import read_steps
+from trading.marketdata.bars import Step
+
+log = logging.getLogger(__name__)
+BATCH = 50
+BLOCK_MS = 500
+WAIT_S = 1.0
+
+
+class BarReader:
+    """Steps of a feed, in order, from after a number on."""
+
+    def __init__(self, cache: Cache, feed_id: str, after: int) -> None:
+        self._cache = cache
+        self._feed_id = feed_id
+        self._after = after
+        self._queue: Queue[Step] = Queue(maxsize=2 * BATCH)
+        self._stop = Event()
+        self._thread = Thread(target=self._run, name="bars", daemon=True)
+
+    def __enter__(self) -> "BarReader":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def get(self, timeout_s: float) -> Step | None:
+        """The next step, or None when none comes in time."""
+        try:
+            return self._queue.get(timeout=timeout_s)
+        except Empty:
+            return None
+
+    def _run(self) -> None:
+        away = False
+        while not self._stop.is_set():
+            try:
+                steps = self._cache.run(
+                    lambda redis: read_steps(redis, self._feed_id, self._after, count=BATCH, wait_ms=BLOCK_MS),
+                    deadline_s=0,
+                )
+            except CacheUnavailable:
+                if not away:
+                    log.warning("no bars: Redis is away; orders go on")
+                away = True
+                self._stop.wait(WAIT_S)
+                continue
+            away = False
+            for step in steps:
+                self._hand_over(step)
+
+    def _hand_over(self, step: Step) -> None:
+        while not self._stop.is_set():
+            try:
+                self._queue.put(step, timeout=WAIT_S)
+            except Full:
+                continue
+            self._after = step.number
+            return

@@ -1,0 +1,162 @@
+"""One reign of a leading engine: replay, reconcile, then trade step by step."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from trading.cache.client import Cache
+from trading.domain.events import OrderEvent, Submitted
+from trading.domain.orders import Order, OrderRequest, Status
+from trading.execution.desk import Desk
+from trading.execution.paper import PaperBroker
+from trading.marketdata.bars import Step
+from trading.marketdata.history import History
+from trading.risk.checks import Limits
+from trading.services.bars import BarReader
+from trading.storage import orders
+from trading.storage.connection import Connection
+from trading.storage.leadership import require_token
+from trading.storage.market import Progress, active_progress, instruments, save_progress
+from trading.strategies.ema import EmaCrossover
+
+log = logging.getLogger(__name__)
+STEP = Gauge("trading_engine_step", "Number of the last step played")
+STEP_SECONDS = Histogram(
+    "trading_engine_step_seconds", "Time to play a step, commit included", buckets=(0.005, 0.02, 0.05, 0.2, 1, 5)
+)
+EVENTS = Counter("trading_order_events_total", "Order events booked by this engine", ["kind"])
+MISSED = Counter("trading_engine_missed_steps_total", "Steps that were gone from the stream before they were played")
+
+POLL_S = 0.2  # how long a new order of the API may wait
+FEED_CHECK_S = 2.0
+
+
+class PostgresLedger:
+    """A `Ledger` on the session's connection, with the open orders at hand."""
+
+    def __init__(self, connection: Connection, open_orders: Iterable[Order], limits: Limits) -> None:
+        self._connection = connection
+        self._open: dict[UUID, Order] = {order.order_id: order for order in open_orders}
+        self._limits = limits
+
+    def open_orders(self) -> Sequence[Order]:
+        """See `Ledger.open_orders`."""
+        return list(self._open.values())
+
+    def holdings(self, account: str) -> Mapping[str, int]:
+        """See `Ledger.holdings`."""
+        return orders.holdings(self._connection, account)
+
+    def place(self, request: OrderRequest) -> Order:
+        """See `Ledger.place`."""
+        order, _ = orders.place(self._connection, request, self._limits, paced=True)
+        self._keep(order)
+        return order
+
+    def append(self, order: Order, event: OrderEvent) -> Order:
+        """See `Ledger.append`."""
+        after = orders.append(self._connection, order, event)
+        EVENTS.labels(event.kind).inc()
+        self._keep(after)
+        return after
+
+    def _keep(self, order: Order) -> None:
+        if order.is_open:
+            self._open[order.order_id] = order
+        else:
+            self._open.pop(order.order_id, None)
+
+
+class Session:
+    """See the module. Any error ends it; what was in memory is then worth nothing.
+
+    Args:
+        token: fencing token; every transaction proves it.
+        alive: called whenever the database has answered.
+    """
+
+    def __init__(
+        self, connection: Connection, token: int, cache: Cache, *, seed: int, alive: Callable[[], None]
+    ) -> None:
+        self._connection = connection
+        self._token = token
+        self._cache = cache
+        self._seed = seed
+        self._alive = alive
+
+    def run(self, done: Callable[[], bool]) -> None:
+        """Trade the active feed until done; a change of feed ends one round and begins the next."""
+        while not done():
+            self._alive()
+            progress = active_progress(self._connection)
+            if progress is None:
+                time.sleep(POLL_S)
+                continue
+            self._trade(progress, done)
+
+    def _trade(self, progress: Progress, done: Callable[[], bool]) -> None:
+        desk = self._desk()
+        with self._connection.writing():
+            require_token(self._connection, self._token)
+            for strategy in desk.strategies:
+                orders.open_account(self._connection, strategy.name)
+        ledger = PostgresLedger(self._connection, orders.replay_open(self._connection), Limits())
+        log.info("trading", extra={"feed": progress.feed_id, "step": progress.step, "open": len(ledger.open_orders())})
+        self._reconcile(desk, ledger, progress.at)
+        history = History(desk.window)
+        check_at = time.monotonic() + FEED_CHECK_S
+        with BarReader(self._cache, progress.feed_id, max(0, progress.step - desk.window)) as reader:
+            while not done():
+                step = reader.get(POLL_S)
+                self._submit(desk, ledger, progress.at)
+                if step:
+                    history.push(step)
+                    progress = self._play(desk, ledger, history, progress, step)
+                self._alive()
+                if time.monotonic() >= check_at:
+                    check_at = time.monotonic() + FEED_CHECK_S
+                    self._reconcile(desk, ledger, progress.at)
+                    active = active_progress(self._connection)
+                    if active and active.feed_id != progress.feed_id:
+                        return
+
+    def _desk(self) -> Desk:
+        listed = instruments(self._connection)
+        return Desk(PaperBroker(self._seed, listed), (EmaCrossover(),), listed)
+
+    def _reconcile(self, desk: Desk, ledger: PostgresLedger, market_time: datetime | None) -> None:
+        """Ask the broker about every order whose answer we do not have."""
+        doubtful = [o for o in ledger.open_orders() if o.status in (Status.SUBMITTED, Status.UNKNOWN)]
+        answers = [(order, desk.broker.query(order, market_time)) for order in doubtful]
+        self._book(ledger, [(order, event) for order, event in answers if event])
+
+    def _submit(self, desk: Desk, ledger: PostgresLedger, market_time: datetime | None) -> None:
+        """Hand new orders to the broker: noted before, answered after, so that a crash between leaves a question."""
+        new = orders.initialized(self._connection)
+        submitted = self._book(ledger, [(order, Submitted()) for order in new])
+        self._book(ledger, [(order, desk.broker.submit(order, market_time)) for order in submitted])
+
+    def _book(self, ledger: PostgresLedger, events: Sequence[tuple[Order, OrderEvent]]) -> list[Order]:
+        if not events:
+            return []
+        with self._connection.writing():
+            require_token(self._connection, self._token)
+            return [ledger.append(order, event) for order, event in events]
+
+    def _play(self, desk: Desk, ledger: PostgresLedger, history: History, progress: Progress, step: Step) -> Progress:
+        """Everything that a step causes and the note that it is played, in one transaction."""
+        if step.number <= progress.step:
+            return progress
+        if step.number > progress.step + 1:
+            MISSED.inc(step.number - progress.step - 1)
+            log.warning("steps are gone from the stream", extra={"after": progress.step, "next": step.number})
+        with STEP_SECONDS.time(), self._connection.writing():
+            require_token(self._connection, self._token)
+            save_progress(self._connection, progress.feed_id, step)
+            desk.play(step, progress.at, history, ledger, progress.feed_id)
+        STEP.set(step.number)
+        return Progress(progress.feed_id, step.number, step.at)
