@@ -8,7 +8,7 @@ from typing import TypeVar
 from components.credentials.args import SECRET_NAMES, CredentialsArgs
 from components.credentials.registry import RegistryLogin
 from components.kit import images
-from components.kit.errors import InvalidArgs, Problem
+from components.kit.errors import NOT_SET, InvalidArgs, Problem
 from components.kit.rules import one_of
 from components.network.args import NetworkArgs, Quota
 from components.redis.args import RedisArgs
@@ -78,7 +78,13 @@ def image_problems(config: StackConfig) -> list[Problem]:
 
 
 def _image(config: StackConfig, name: str) -> str:
-    return config.images.get(name) or images.reference(name, config.registry)
+    if pinned := config.images.get(name):
+        return pinned
+    try:
+        return images.reference(name, config.registry)
+    except FileNotFoundError as error:
+        way_out = "restore the file, or pin a published image"
+        raise InvalidArgs([Problem(f"images.{name}", NOT_SET, str(error), way_out)]) from None
 
 
 def _pull_secrets(config: StackConfig) -> tuple[str, ...]:

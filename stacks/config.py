@@ -65,7 +65,8 @@ def parse(
         except InvalidArgs as error:
             problems += error.problems
     if problems or config is None:
-        raise InvalidArgs(problems)
+        # several components may have found the same, as with the namespace
+        raise InvalidArgs(list({str(problem): problem for problem in problems}.values()))
     return config
 
 
