@@ -17,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="toolchain.cluster",
         description="A three-node Kubernetes cluster on this machine. Every command may be repeated.",
-        epilog="TRADING_LOCAL: where its state lives (default .local); TRADING_KUBERNETES_PORT: its API (default 16443).",
+        epilog="$TRADING_LOCAL: where its state lives (.local); $TRADING_KUBERNETES_PORT: port of its API (16443).",
     )
     commands = top.add_subparsers(dest="command", required=True)
 
@@ -67,7 +67,9 @@ def run_status(_: argparse.Namespace) -> int:
 
 def run_load(args: argparse.Namespace) -> None:
     """Import archives."""
-    load.load_with_progress(Cluster.here(), args.archives)
+    cluster = Cluster.here()
+    lifecycle.require_running(cluster)
+    load.load_with_progress(cluster, args.archives)
 
 
 def run_forward(args: argparse.Namespace) -> None:
@@ -97,7 +99,7 @@ def run_exec(args: argparse.Namespace) -> None:
     lifecycle.require_running(cluster)
     command = args.argv[1:] if args.argv[:1] == ["--"] else args.argv
     argv = cluster.exec_argv(require_member(args.node), *(command or ["sh"]))
-    os.execvp(argv[0], argv)
+    os.execvp(argv[0], argv)  # noqa: S606 - a shell would only be in the way
 
 
 def on_node(action: Callable[[Cluster, str], None]) -> Callable[[argparse.Namespace], None]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -184,8 +185,11 @@ def ensure_issued(authority: Authority, wanted: Sequence[Identity], folder: Path
 def still_good(pem: bytes, authority: Authority, now: datetime) -> bool:
     """Whether a certificate is of this authority and lasts for a while."""
     certificate = x509.load_pem_x509_certificate(pem)
-    ours = certificate.issuer == authority.certificate.subject
-    return ours and certificate.not_valid_after_utc - now > RENEW_BEFORE
+    try:
+        certificate.verify_directly_issued_by(authority.certificate)
+    except (ValueError, InvalidSignature):
+        return False
+    return certificate.not_valid_after_utc - now > RENEW_BEFORE
 
 
 def ensure_secrets(folder: Path) -> None:

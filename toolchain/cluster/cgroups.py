@@ -134,7 +134,12 @@ def exists(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a cgroup and all below it use: anonymous memory in bytes, processor time in seconds since its creation."""
+    """What a cgroup and all below it use.
+
+    Attributes:
+        memory_bytes: of its processes, a page shared by n of them counting one n-th for each; no file cache.
+        cpu_s: processor time since the cgroup was made.
+    """
 
     memory_bytes: int
     cpu_s: float
@@ -142,21 +147,26 @@ class Usage:
 
 def usage(name: str) -> Usage:
     """The usage of the cgroup `name`; zero where it does not exist."""
-    memory, seconds = 0, 0.0
+    seconds = 0.0
     for hierarchy in hierarchies():
         group = hierarchy.path / name
-        if not group.is_dir():
-            continue
-        if "memory" in hierarchy.controllers:
-            memory = stat(group / "memory.stat")["total_rss"]
-        elif "cpuacct" in hierarchy.controllers:
+        if "cpuacct" in hierarchy.controllers and group.is_dir():
             seconds = int((group / "cpuacct.usage").read_text()) / 1e9
-        elif not hierarchy.controllers and (group / "memory.stat").exists():
-            memory = stat(group / "memory.stat")["anon"]
-            seconds = stat(group / "cpu.stat")["usage_usec"] / 1e6
-    return Usage(memory, seconds)
+        elif not hierarchy.controllers and (group / "cpu.stat").exists():
+            seconds = max(seconds, flat(group / "cpu.stat").get("usage_usec", 0) / 1e6)
+    return Usage(sum(map(memory_of, processes(name))), seconds)
 
 
-def stat(file: Path) -> dict[str, int]:
+def memory_of(pid: int) -> int:
+    """A process's share of the memory in bytes; 0 when it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    sizes = [int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")]
+    return sum(sizes) << 10
+
+
+def flat(file: Path) -> dict[str, int]:
     """A flat keyed file of the kernel."""
     return {key: int(value) for key, value in (line.split() for line in file.read_text().splitlines())}

@@ -1,9 +1,9 @@
 """The loopback forwarder: listens on 127.0.0.1 of the machine and dials inside the cluster's network namespace.
 
-Run as `python -m toolchain.cluster.forwarder <api port> <forwards.json> <descriptor of the network namespace>`. The file
-maps a name to a Service and a local port; it is read again whenever it changes. A Service is looked up at each dial
-(at most `LOOKUP_LIFE_S` old), and its ready endpoints are dialled directly, so a forward outlives pods, redeployments
-and a killed node.
+Run as `python -m toolchain.cluster.forwarder <api port> <forwards.json> <descriptor of the network namespace>`. The
+file maps a name to a Service and a local port; it is read again whenever it changes. A Service is looked up at each
+dial (at most `LOOKUP_LIFE_S` old), and its ready endpoints are dialled directly, so a forward outlives pods,
+redeployments and a killed node.
 """
 
 import asyncio

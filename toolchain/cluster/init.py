@@ -82,6 +82,7 @@ class Init:
         self.spec = spec
         self.network = os.open(f"/run/netns/{spec.namespace}", os.O_RDONLY | os.O_CLOEXEC)
         self.daemons = [Running(each) for each in spec.daemons]
+        self.stopping = False
 
     def run(self) -> None:
         """Prepare the namespaces, start the daemons, and restart each that dies, until SIGTERM."""
@@ -145,7 +146,7 @@ class Init:
             }
             os.chdir("/")
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            os.execvpe(argv[0], argv, env)
+            os.execvpe(argv[0], argv, env)  # noqa: S606 - no shell between init and daemon
         except OSError as error:
             os.write(2, f"cannot start {daemon.name}: {error}\n".encode())
         os._exit(127)
@@ -182,7 +183,8 @@ class Init:
             running.wait_s = 0.5
         running.pid, running.due = 0, now + running.wait_s
         with self.log(running.daemon).open("a") as log:
-            log.write(f"--- {running.daemon.name} ended with {code}; starts again in {running.wait_s:g} s\n")
+            after = "" if self.stopping else f"; starts again in {running.wait_s:g} s"
+            log.write(f"--- {running.daemon.name} ended with {code}{after}\n")
         running.wait_s = min(2 * running.wait_s, SLOWEST_RESTART_S)
 
     def bound_logs(self) -> None:
@@ -199,6 +201,7 @@ class Init:
 
     def stop(self) -> None:
         """Stop gently: first the daemons (so that no container is restarted), then whatever else listens to SIGTERM."""
+        self.stopping = True
         for each in self.daemons:
             if each.pid:
                 os.kill(each.pid, signal.SIGTERM)

@@ -37,10 +37,10 @@ def up(cluster: Cluster) -> None:
     cannot live here.
     """
     require_root_linux("the local cluster")
+    require_port(cluster)
+    prepare.require_suitable(cluster.local)
     begin = time.monotonic()
     with cluster.lock():
-        require_port(cluster)
-        prepare.require_suitable(cluster.local)
         ensure_packages()
         programs = go.ensure(("kube", "coredns"))
         pause = images.ensure(["pause"])["pause"]
@@ -69,9 +69,7 @@ def require_port(cluster: Cluster) -> None:
     recorded = cluster.folder / "port"
     running = cluster.init(plan.CONTROL) is not None
     if running and recorded.read_text() != str(cluster.port):
-        raise ToolError(
-            f"{PORT_VARIABLE} = {cluster.port}: the cluster runs on port {recorded.read_text()}; unset it"
-        )
+        raise ToolError(f"{PORT_VARIABLE} = {cluster.port}: the cluster runs on port {recorded.read_text()}; unset it")
     if not running:
         require_free(cluster.port, PORT_VARIABLE)
 
@@ -148,7 +146,7 @@ def apply_objects(cluster: Cluster) -> None:
 
 
 def wait_for_nodes(cluster: Cluster, since: Mapping[str, datetime]) -> None:
-    """Wait until nodes are Ready by a report that is not older than their start. Raises `ToolError` naming the others."""
+    """Wait until nodes are Ready, by a report not older than their start. Raises `ToolError` naming the others."""
 
     def missing() -> list[str]:
         reports = ready_nodes(cluster)

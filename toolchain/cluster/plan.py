@@ -36,6 +36,8 @@ def namespace(cluster: str, member: str) -> str:
 
 def index(node: str) -> int:
     """1 for node-1, and so on. Raises ValueError for anything else."""
+    if node not in NODES:
+        raise ValueError(f"node = {node!r}: not one of {', '.join(NODES)}")
     return NODES.index(node) + 1
 
 

@@ -90,7 +90,7 @@ class Provisioner:
 
     def folder(self, volume: Object) -> Path:
         """Where a volume's files are. Raises ValueError for a name that no volume of ours has."""
-        name = volume["metadata"]["name"]
+        name: str = volume["metadata"]["name"]
         if not name.startswith("pvc-") or "/" in name:
             raise ValueError(f"volume {name!r}: not a name that the provisioner gives")
         return self.volumes[node_of(volume)] / name

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from toolchain.cluster import cgroups, network, plan
+from toolchain.cluster import cgroups, forwards, network, plan
 from toolchain.cluster.api import ApiError, Object
 from toolchain.cluster.state import Cluster
 
@@ -32,7 +32,7 @@ def report(cluster: Cluster) -> Report:
             pods = cluster.api().get("/api/v1/pods")["items"]
         except (OSError, ApiError) as error:
             problems.append(f"the API server does not answer: {error}")
-    rows = [("MEMBER", "STATE", "ZONE", "PODS", "CPU (cores)", "MEMORY (MiB)")]
+    rows: list[tuple[str, ...]] = [("MEMBER", "STATE", "ZONE", "PODS", "CPU (cores)", "MEMORY (MiB)")]
     for member in plan.MEMBERS:
         state = state_of(cluster, member, nodes)
         if member != plan.CONTROL and state != "Ready" and cluster.init(member):
@@ -41,8 +41,11 @@ def report(cluster: Cluster) -> Report:
         zone, count = ("-", "-") if member == plan.CONTROL else (plan.zone(member), pods_text(running))
         cpu, memory = used[member]
         rows.append((member, state, zone, count, f"{cpu:.2f}", f"{memory / MIB:.0f}"))
-    cpu, memory = (sum(each[part] for each in used.values()) for part in (0, 1))
-    rows.append(("total", "", "", pods_text(pods), f"{cpu:.2f}", f"{memory / MIB:.0f}"))
+    cores, taken = sum(cpu for cpu, _ in used.values()), sum(memory for _, memory in used.values())
+    rows.append(("total", "", "", pods_text(pods), f"{cores:.2f}", f"{taken / MIB:.0f}"))
+    for name, forward in forwards.read_forwards(cluster).items():
+        if cluster.init(plan.CONTROL) and not forwards.listening(forward.local):
+            problems.append(f"nothing listens on 127.0.0.1:{forward.local} for {name}")
     cut = network.partitions(cluster.name) if network.existing(cluster.name) else []
     lines = [*table(rows), ""]
     lines += [f"cut off: {one} from {other}" for one, other in cut]
@@ -76,7 +79,7 @@ def pods_text(pods: list[Object]) -> str:
 
 
 def usage(cluster: Cluster) -> dict[str, tuple[float, int]]:
-    """Processor cores over a sample, and memory in bytes without file cache, of each member."""
+    """Processor cores over a sample, and memory in bytes, of each member."""
     before = {member: cgroups.usage(cluster.cgroup(member)) for member in plan.MEMBERS}
     begin = time.monotonic()
     time.sleep(SAMPLE_S if cgroups.exists(cluster.name) else 0)
