@@ -1,0 +1,178 @@
+"""Bootstrap, failover and planned stop of real nodes."""
+
+import signal
+import time
+
+import pytest
+
+from tests.fix_numbers import Measured
+from tests.redis.fix_nodes import Node, Site, eventually
+from tests.redis.fix_writer import Writer
+
+pytestmark = pytest.mark.cluster
+
+
+def put(site: Site, count: int = 100) -> None:
+    """Write some keys, and wait until every node has them all."""
+    master = site.master().client()
+    for number in range(count):
+        master.set(f"put:{number}", number)
+    assert master.wait(2, 5000) == 2
+
+
+def kept(site: Site, count: int = 100) -> bool:
+    """Whether every node has what `put` wrote."""
+    return all(node.client().exists(*(f"put:{n}" for n in range(count))) == count for node in site.members)
+
+
+def first_copy_is_whole(node: Node) -> bool:
+    """Whether the node has lost the mark of one that waits for its first copy."""
+    return not (node.folder / "data" / "joining").exists()
+
+
+def test_the_first_start_makes_one_master_and_electable_replicas(site: Site, measured: Measured) -> None:
+    begin = time.monotonic()
+    for node in site.nodes:
+        node.start()
+    took = eventually(
+        lambda: all(n.state().get("link_up") for n in site.replicas()) and len(site.replicas()) == 2, 60, ""
+    )
+    measured("redis: first start to two replicas in sync", f"{took:.1f} s")
+    site.whole()
+    measured("redis: first start to Sentinels that agree", f"{time.monotonic() - begin:.1f} s")
+    assert site.master().pod == "redis-0"
+    put(site)
+    eventually(lambda: kept(site), 5, "every replica has every key")
+    for replica in site.replicas():
+        eventually(lambda node=replica: first_copy_is_whole(node), 5, "the first copy is whole")  # type: ignore[misc]
+        assert replica.client().config_get("replica-priority") == {"replica-priority": "100"}
+    for node in site.nodes:
+        assert node.client().acl_log() == [], f"{node.pod} refused something"
+
+
+def test_a_member_alone_does_not_lead(site: Site) -> None:
+    site.members[0].start()
+    site.sentinels[0].start()
+    eventually(lambda: "1 of 3 Sentinels answer" in site.members[0].log("member"), 10, "it waits for Sentinels")
+    site.sentinels[1].start()
+    eventually(lambda: "member 1 does not answer" in site.members[0].log("member"), 10, "it waits for member 1")
+    time.sleep(3)
+    assert site.members[0].state().get("role") is None
+
+
+def test_a_dead_master_is_replaced_and_comes_back_as_a_replica(site: Site, measured: Measured) -> None:
+    site.up()
+    put(site)
+    dead = site.master()
+    with Writer(site) as writer:
+        time.sleep(1)
+        dead.kill()
+        eventually(lambda: len(writer.acknowledged) > 0 and len(site.replicas()) == 1, 20, "a new master")
+        time.sleep(6)
+        dead.start()
+        site.whole()
+        time.sleep(1)
+    measured("redis: SIGKILL of the master, RTO", f"{writer.gap_s:.1f} s, {len(writer.lost())} lost")
+    assert site.master() is not dead
+    assert writer.gap_s < 15
+    assert kept(site)
+
+
+def test_a_frozen_master_is_replaced_and_demoted_when_it_thaws(site: Site, measured: Measured) -> None:
+    site.up()
+    frozen = site.master()
+    with Writer(site) as writer:
+        time.sleep(1)
+        frozen.signal(signal.SIGSTOP)
+        eventually(lambda: len(site.replicas()) == 1, 20, "a new master")
+        time.sleep(4)
+        frozen.signal(signal.SIGCONT)
+        site.whole()
+        time.sleep(1)
+    measured("redis: SIGSTOP of the master, RTO", f"{writer.gap_s:.1f} s, {len(writer.lost())} lost")
+    assert writer.gap_s < 15
+
+
+def test_a_master_that_comes_back_at_once_loses_nothing(site: Site, measured: Measured) -> None:
+    site.up()
+    with Writer(site) as writer:
+        time.sleep(1)
+        master = site.master()
+        master.kill()
+        master.start()
+        site.whole()
+        time.sleep(1)
+    measured("redis: master killed and started at once, RTO", f"{writer.gap_s:.1f} s, {len(writer.lost())} lost")
+    assert writer.lost() == []
+
+
+def test_an_empty_master_does_not_wipe_its_replicas(site: Site) -> None:
+    site.up()
+    put(site)
+    wiped = site.master()
+    wiped.kill()
+    wiped.wipe()
+    wiped.start()
+    site.whole()
+    assert site.master() is not wiped
+    assert "this node is empty and member" in wiped.log("member")
+    eventually(lambda: kept(site), 5, "every node has every key, the wiped one too")
+
+
+def test_all_six_come_back_with_their_data(site: Site, measured: Measured) -> None:
+    site.up()
+    put(site)
+    leader = site.master()
+    for node in site.nodes:
+        node.kill()
+    begin = time.monotonic()
+    for node in site.nodes:
+        node.start()
+    site.whole()
+    measured("redis: all six killed, whole again", f"{time.monotonic() - begin:.1f} s")
+    assert site.master() is leader
+    assert kept(site)
+
+
+def test_sentinels_without_memory_find_the_data_again(site: Site) -> None:
+    site.up()
+    put(site)
+    leader = site.master()
+    eventually(lambda: all(n.state()["last_seen"] for n in site.members), 10, "everybody has noted its role")
+    for node in site.nodes:
+        node.kill()
+    for node in site.sentinels:
+        node.wipe()
+    site.members[0].wipe()
+    for node in site.nodes:
+        node.start()
+    site.whole()
+    assert site.master() is not site.members[0], f"{leader.pod} led, redis-0 was empty"
+    assert kept(site)
+
+
+def test_a_planned_stop_of_the_master_loses_nothing(site: Site, measured: Measured) -> None:
+    site.up()
+    gaps = []
+    for _ in range(3):
+        with Writer(site) as writer:
+            time.sleep(1)
+            leader = site.master()
+            leader.stop()
+            time.sleep(1)
+            assert site.master() is not leader
+            leader.start()
+            site.whole()
+        assert writer.lost() == []
+        gaps.append(writer.gap_s)
+    measured("redis: planned stop of the master, RTO of three", ", ".join(f"{gap:.1f} s" for gap in gaps))
+    assert max(gaps) < 8
+
+
+def test_a_wiped_sentinel_is_not_one_more(site: Site) -> None:
+    site.up()
+    sentinel = site.sentinels[1]
+    sentinel.kill()
+    sentinel.wipe()
+    sentinel.start()
+    site.whole()
