@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
+from threading import Lock
 from typing import Any, Protocol, Self, TypeVar, cast
 
 from redis.backoff import NoBackoff
@@ -85,6 +86,8 @@ class Cache:
             settings.redis_master, decode_responses=True, max_connections=8, **options
         )
         self._redis = cast(Redis, self._client)
+        self._suspect = False
+        self._probe = Lock()
 
     def run(self, command: Callable[[Redis], T], *, deadline_s: float) -> T:
         """The result of an idempotent command, tried again across a failover; with deadline 0 it is tried once.
@@ -92,16 +95,31 @@ class Cache:
         Raises:
             CacheUnavailable: not before the deadline.
         """
+        # While Redis is away one caller asks at a time and the others are told at once, so that waiting for it never
+        # takes up the threads that serve orders.
+        if not self._suspect:
+            return self._run(command, deadline_s)
+        if not self._probe.acquire(blocking=False):
+            raise CacheUnavailable("Redis has no usable master at the moment; try again")
+        try:
+            return self._run(command, deadline_s)
+        finally:
+            self._probe.release()
+
+    def _run(self, command: Callable[[Redis], T], deadline_s: float) -> T:
         deadline = time.monotonic() + deadline_s
         while True:
             try:
-                return command(self._redis)
+                result = command(self._redis)
+                self._suspect = False
+                return result
             except TRANSIENT as error:
                 cause: Exception = error
             except ResponseError as error:
                 if not str(error).startswith(TRANSIENT_REPLIES):
                     raise
                 cause = error
+            self._suspect = True
             # What is left in the pool may lead to the old master.
             self._client.connection_pool.disconnect(inuse_connections=False)
             if time.monotonic() + PAUSE_S >= deadline:

@@ -1,0 +1,28 @@
+"""What the API's views need, given to the app when it is made."""
+
+from dataclasses import dataclass
+
+from flask import current_app
+
+from trading.cache.client import Cache
+from trading.risk.checks import Limits
+from trading.security.credentials import MountedCredential
+from trading.storage.database import Database
+
+NAME = "trading"
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """Stores, keys and limits of one app."""
+
+    database: Database
+    cache: Cache
+    keys: MountedCredential
+    limits: Limits
+
+
+def dependencies() -> Dependencies:
+    """Those of the app that serves the present request."""
+    found: Dependencies = current_app.extensions[NAME]
+    return found

@@ -1,0 +1,75 @@
+"""Errors as problem+json (RFC 9457) with stable codes; input values are never repeated."""
+
+import logging
+from http import HTTPStatus
+from typing import Any, NoReturn
+
+from apiflask import APIFlask, HTTPError
+from flask import Response
+
+from trading.api.schemas import FieldProblem, Problem
+from trading.domain.errors import TradingError
+
+log = logging.getLogger(__name__)
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 1
+
+STATUS_OF_CODE = {
+    "ORDER_INVALID": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "CLIENT_ORDER_ID_REUSED": HTTPStatus.CONFLICT,
+    "STORAGE_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
+    "OUTCOME_UNKNOWN": HTTPStatus.SERVICE_UNAVAILABLE,
+    "CACHE_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
+    "CREDENTIALS": HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+def refuse(status: HTTPStatus, code: str, detail: str, **extra: Any) -> NoReturn:  # noqa: ANN401
+    """End the request with a problem."""
+    raise HTTPError(status, message=code, detail=detail, extra_data=extra)
+
+
+def install(app: APIFlask) -> None:
+    """Make every error of an app a problem."""
+    app.error_processor(_http_error)
+    app.register_error_handler(TradingError, _trading_error)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _http_error(error: HTTPError) -> Response:
+    status = HTTPStatus(error.status_code)
+    if isinstance(error.detail, dict) and error.detail:
+        errors = [
+            FieldProblem(field=field, rule=rule)
+            for fields in error.detail.values()
+            for field, rules in fields.items()
+            for rule in rules
+        ]
+        return _response(status, "REQUEST_INVALID", "the request breaks the rules named in errors", errors=errors)
+    if isinstance(error.detail, str):
+        return _response(status, str(error.message), error.detail, **error.extra_data)
+    response = _response(status, status.name, status.description or status.phrase)
+    response.headers.extend({name: value for name, value in dict(error.headers).items() if name != "Content-Length"})
+    return response
+
+
+def _trading_error(error: TradingError) -> Response:
+    status = STATUS_OF_CODE.get(error.code)
+    if status is None:
+        return _unexpected(error)
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        log.warning("request refused", extra={"code": error.code})
+    return _response(status, error.code, str(error))
+
+
+def _unexpected(error: Exception) -> Response:
+    log.error("request failed", exc_info=error)
+    return _response(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL", "an error of ours; it has been logged")
+
+
+def _response(status: HTTPStatus, code: str, detail: str, **extra: Any) -> Response:  # noqa: ANN401
+    problem = Problem(type="about:blank", title=status.phrase, status=status, code=code, detail=detail, **extra)
+    response = Response(problem.model_dump_json(exclude_defaults=True), status, mimetype=MEDIA_TYPE)
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response

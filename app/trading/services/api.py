@@ -1,0 +1,79 @@
+"""The API role: gunicorn with one worker of a few threads; more load is more pods."""
+
+import socket
+from typing import Any
+
+from apiflask import APIFlask
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+
+from trading.api.app import create_app
+from trading.api.deps import Dependencies
+from trading.cache.client import Cache
+from trading.risk.checks import Limits
+from trading.security.credentials import MountedCredential
+from trading.services.credentialwatch import CredentialWatch
+from trading.services.logs import configure
+from trading.settings import Settings
+from trading.storage.connection import logins
+from trading.storage.database import Database
+
+THREADS = 8
+CONNECTIONS = 4
+GRACEFUL_S = 20
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "loggers": {
+        "gunicorn.error": {"propagate": True, "handlers": [], "level": "WARNING"},
+        "gunicorn.access": {"propagate": False, "handlers": [], "level": "CRITICAL"},
+    },
+}
+
+
+class ApiServer(BaseApplication):  # type: ignore[misc]
+    """Gunicorn, configured from here alone; stores are opened in the worker, after the fork."""
+
+    def __init__(self, settings: Settings, address: tuple[str, int]) -> None:
+        self._settings = settings
+        self._address = address
+        super().__init__()
+
+    def load_config(self) -> None:
+        """See `BaseApplication.load_config`."""
+        host, port = self._address
+        options: dict[str, Any] = {
+            "bind": f"{host}:{port}",
+            "workers": 1,
+            "worker_class": "gthread",
+            "threads": THREADS,
+            "graceful_timeout": GRACEFUL_S,
+            "keepalive": 65,
+            "worker_tmp_dir": "/dev/shm",  # noqa: S108 - in memory, and there on a read-only root
+            "control_socket_disable": True,
+            "logconfig_dict": LOGGING,
+            "proc_name": "trading-api",
+            "worker_exit": lambda _arbiter, worker: worker.app.close(),
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> APIFlask:
+        """The app of the worker."""
+        configure("api", self._settings.log_level)
+        folder = self._settings.credentials_dir
+        postgres, redis, keys = (MountedCredential(folder, kind) for kind in ("postgres-app", "redis-app", "api"))
+        name = f"trading-api {socket.gethostname()}"
+        self._database = Database(logins(self._settings, postgres, name), max_size=CONNECTIONS)
+        self._cache = Cache(self._settings, redis)
+        self._watch = CredentialWatch(
+            [(postgres, self._database.drain), (redis, self._cache.drain), (keys, lambda: None)]
+        )
+        self._database.open()
+        self._watch.start()
+        return create_app(Dependencies(self._database, self._cache, keys, Limits()))
+
+    def close(self) -> None:
+        """Close what `load` has opened."""
+        self._watch.stop()
+        self._database.close()
+        self._cache.close()
