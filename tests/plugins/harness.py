@@ -139,7 +139,7 @@ class Project:
 
     def command(self, *arguments: str) -> list[str]:
         """The command line of a CLI command."""
-        return ["pulumi", *arguments, "--non-interactive", "--color", "never"]
+        return ["pulumi", "--non-interactive", "--color", "never", *arguments]
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a CLI command in a process group of its own, to send it signals."""
@@ -186,7 +186,7 @@ class Project:
 
     def config(self, key: str, value: str, *flags: str) -> None:
         """Set a configuration value; `--secret` and `--path` are flags."""
-        self.run("config", "set", key, *flags, "--", value).ok()
+        self.run("config", "set", *flags, "--", key, value).ok()
 
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs, secrets in plain text."""

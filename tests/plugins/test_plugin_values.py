@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.struct_pb2 import Struct
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolchain.plugins.values import (
@@ -62,12 +62,14 @@ def containers(inner: st.SearchStrategy[Value]) -> st.SearchStrategy[Value]:
 VALUES = st.recursive(SCALARS | ASSETS | ARCHIVES | REFERENCES, containers, max_leaves=12)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.dictionaries(KEYS, VALUES, max_size=4))
 def test_what_goes_over_the_wire_comes_back(properties: dict[str, Value]) -> None:
     sent = marshal(properties).SerializeToString()
     assert unmarshal(Struct.FromString(sent)) == properties
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(VALUES)
 def test_unwrap_leaves_no_mark_of_secrecy(value: Value) -> None:
     plain = unwrap(value)
@@ -75,6 +77,7 @@ def test_unwrap_leaves_no_mark_of_secrecy(value: Value) -> None:
     assert unwrap(plain) == plain
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(VALUES)
 def test_a_value_marked_like_itself_hides_what_was_secret(value: Value) -> None:
     marked = mark_secrets(unwrap(value), value)

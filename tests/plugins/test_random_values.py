@@ -7,7 +7,7 @@ from typing import Any
 
 import bcrypt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolchain.plugins.random import generate
@@ -39,6 +39,7 @@ MINIMA = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(MINIMA, st.integers(0, 20), st.sampled_from([None, "_", "_-."]))
 def test_a_password_has_its_length_and_the_least_of_each_class(
     minima: dict[str, int], more: int, special: str | None
@@ -78,6 +79,7 @@ def test_draws_of_a_seed_repeat_and_others_do_not() -> None:
     assert generate.shuffle(items, 30, generate.source()) != generate.shuffle(items, 30, generate.source())
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.integers(), max_size=6, unique=True), st.integers(0, 20))
 def test_a_shuffle_repeats_no_item_before_all_were_drawn(items: list[int], count: int) -> None:
     drawn = generate.shuffle(items, count, generate.source())
@@ -98,6 +100,7 @@ def test_uuid7_carries_its_version_and_sorts_by_time() -> None:
     assert first.int >> 80 <= second.int >> 80
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.binary(min_size=1, max_size=20), st.sampled_from(["", "p-", "a,b"]))
 def test_an_id_is_imported_as_it_was_exported(data: bytes, prefix: str) -> None:
     forms = generate.id_forms(data, prefix)

@@ -5,9 +5,10 @@ a plugin by a signal. Its messages can be as large as a Kubernetes schema.
 """
 
 import os
+import select
 import signal
+import socket
 import sys
-import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -83,6 +84,10 @@ def serve(
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, leave)
+    # The kernel may hand the signal to a thread of gRPC; without a descriptor to wake it, the main thread sleeps on.
+    wake, wakened = socket.socketpair()
+    wakened.setblocking(False)
+    signal.set_wakeup_fd(wakened.fileno())
     parent = os.getppid()
     server = grpc.server(
         ThreadPoolExecutor(threads, thread_name_prefix="rpc"),
@@ -94,7 +99,7 @@ def serve(
     server.start()
     print(port, flush=True)  # noqa: T201  the protocol's first line
     while os.getppid() == parent:
-        time.sleep(PARENT_CHECK_S)
+        select.select([wake], [], [], PARENT_CHECK_S)
     leave()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import grpc
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import language_pb2 as rpc
 from pulumi.runtime.proto import language_pb2_grpc, plugin_pb2
@@ -171,6 +172,14 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         for stream, chunk in output_of(child):
             yield rpc.RunPluginResponse(stdout=chunk) if stream == "stdout" else rpc.RunPluginResponse(stderr=chunk)
         yield rpc.RunPluginResponse(exitcode=self._children.wait(child))
+
+    def GenerateProgram(self, request: rpc.GenerateProgramRequest, context: Context) -> rpc.GenerateProgramResponse:
+        """Writing programs from other sources is the official host's; `pulumi import` does without."""
+        raise RpcFailure(
+            "writing Python code needs Pulumi's own language host; a finished import is in the state: add the resource "
+            "to the program by hand, or run pulumi import with --generate-code=false",
+            code=grpc.StatusCode.UNIMPLEMENTED,
+        )
 
     def Cancel(self, request: Empty, context: Context) -> Empty:
         """End all programs."""
