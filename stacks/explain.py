@@ -16,6 +16,7 @@ UNITS: dict[str, tuple[str, dict[str, int]]] = {
     # suffix of a key: what one of it is, and how many of it other spellings are
     "_gib": ("GiB", {"Gi": 1, "GiB": 1, "Ti": 1024, "TiB": 1024}),
     "_mib": ("MiB", {"Mi": 1, "MiB": 1, "Gi": 1024, "GiB": 1024}),
+    "_ms": ("milliseconds", {"ms": 1, "s": 1000}),
     "_s": ("seconds", {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}),
     "_m": ("thousandths of a core", {"m": 1}),
 }
