@@ -63,7 +63,7 @@ def test_every_file_with_a_test_is_collected() -> None:
         if defines_a_test(path)
         and not (path.name.startswith("test_") and any(path.is_relative_to(folder) for folder in testpaths))
     ]
-    assert lost == []
+    assert not lost, "\n".join(lost)
 
 
 def test_files_stay_small_enough_to_read_in_one_sitting() -> None:
@@ -76,7 +76,7 @@ def test_files_stay_small_enough_to_read_in_one_sitting() -> None:
         for path in lengths
         if lengths[path] > limits[path]
     ]
-    assert long == []
+    assert not long, "\n".join(long)
 
 
 def test_imports_go_one_way() -> None:
@@ -107,4 +107,5 @@ def test_the_import_contracts_know_every_component() -> None:
     ],
 )
 def test_nothing_is_silenced(pattern: str, reason: str) -> None:
-    assert lines_with(pattern) == [], reason
+    found = lines_with(pattern)
+    assert not found, f"{reason}:\n" + "\n".join(found)
