@@ -2,13 +2,13 @@
 
 import time
 from http import HTTPStatus
-from importlib.metadata import version
 from typing import Any
 
 from apiflask import APIBlueprint, APIFlask
 from flask import Response, g, request
 from prometheus_client import Histogram
 
+from trading import __version__
 from trading.api import orders, problems, quotes, system
 from trading.api.deps import NAME, Dependencies, dependencies
 from trading.api.schemas import Problem
@@ -27,7 +27,7 @@ SECONDS = Histogram(
 
 def create_app(given: Dependencies | None) -> APIFlask:
     """The app; without dependencies it can only describe itself."""
-    app = APIFlask("trading.api", title="Trading API", version=version("trading"), docs_path=None)
+    app = APIFlask("trading.api", title="Trading API", version=__version__, docs_path=None)
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         OPENAPI_VERSION="3.1.0",
@@ -84,6 +84,9 @@ def _complete(spec: Any) -> Any:  # noqa: ANN401 - a JSON document, and what the
         for operation in operations.values():
             if path.startswith("/v1"):
                 _complete_operation(path, operation)
+    ready = spec["paths"]["/health/ready"]["get"]["responses"]
+    ready["503"]["content"] = ready["200"]["content"]
+    spec["paths"]["/metrics"]["get"]["responses"]["200"]["content"] = {"text/plain": {"schema": {"type": "string"}}}
     return spec
 
 

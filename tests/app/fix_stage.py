@@ -1,0 +1,46 @@
+"""Servers once a session, a fresh database and an empty Redis for each test."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.app.credentials import Credentials
+from tests.app.servers import Postgres, RedisSet, install
+from tests.app.stage import Stage
+
+NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A PostgreSQL server. Its folder is reached by another user, so it is made world-readable up to the root."""
+    folder = tmp_path_factory.mktemp("postgres")
+    for parent in (folder, *folder.parents[:3]):
+        parent.chmod(parent.stat().st_mode | 0o011)
+    server = Postgres(install(), folder / "server", Credentials.values("postgres-app"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisSet]:
+    """A Redis master with a replica and a Sentinel."""
+    install()
+    servers = RedisSet(tmp_path_factory.mktemp("redis") / "set", list(Credentials.values("redis-app").values()))
+    yield servers
+    servers.kill()
+
+
+@pytest.fixture
+def stage(tmp_path: Path, postgres: Postgres, redis_set: RedisSet) -> Iterator[Stage]:
+    """A migrated database, an empty Redis, fresh credentials."""
+    redis_set.start()
+    redis_set.master().flushall()
+    postgres.set_passwords(Credentials.values("postgres-app"))
+    redis_set.set_passwords(list(Credentials.values("redis-app").values()))
+    made = Stage(tmp_path, f"trading_{next(NUMBERS)}", postgres, redis_set)
+    made.migrate()
+    yield made
+    made.close()

@@ -1,0 +1,113 @@
+"""A database, a Redis and credentials of one test, and the roles of the app as real processes on them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.app.credentials import Credentials
+from tests.app.servers import Postgres, RedisSet, eventually, free_port
+from trading.security.credentials import MountedCredential
+from trading.settings import Settings, from_environment
+from trading.storage.connection import Connection, Logins, logins
+from trading.storage.migrate import migrate
+
+
+class Role:
+    """One process of the app."""
+
+    def __init__(self, name: str, env: Mapping[str, str], log: Path) -> None:
+        self.port = free_port()
+        self.log = log
+        command = [sys.executable, "-m", "trading", "run", name, "--listen", f"127.0.0.1:{self.port}"]
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(command, env=os.environ | env, stdout=output, stderr=output)
+
+    def get(self, path: str) -> httpx.Response:
+        """One GET of the process."""
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=5)
+
+    def is_ready(self) -> bool:
+        """Whether its readiness says yes."""
+        if self.process.poll() is not None:
+            raise AssertionError(f"exited with {self.process.returncode}:\n{self.log.read_text()[-3000:]}")
+        with suppress(httpx.HTTPError):
+            return self.get("/health/ready").status_code == 200
+        return False
+
+    def stop(self, sig: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end; returns the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(sig)
+        return self.process.wait(timeout=30)
+
+    def logged(self) -> list[dict[str, Any]]:
+        """Its log lines; fails when one is not JSON."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+class Stage:
+    """Everything around the app in one test."""
+
+    def __init__(self, folder: Path, database: str, postgres: Postgres, redis: RedisSet) -> None:
+        self.postgres, self.redis = postgres, redis
+        self.database = database
+        self.credentials = Credentials(folder / "credentials")
+        self._folder = folder
+        self._roles: list[Role] = []
+        postgres.create(database)
+        self.env = {
+            "TRADING_POSTGRES_HOSTS": f"127.0.0.1:{postgres.port}",
+            "TRADING_POSTGRES_DATABASE": database,
+            "TRADING_REDIS_SENTINELS": f"127.0.0.1:{redis.sentinel}",
+            "TRADING_REDIS_USER": "trading",
+            "TRADING_CREDENTIALS_DIR": str(self.credentials.folder),
+            "TRADING_FEED_SPEED": "20",
+            "TRADING_SEED": "7",
+        }
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of every role."""
+        return from_environment(self.env)
+
+    def logins(self) -> Logins:
+        """How the app reaches the database."""
+        return logins(self.settings, MountedCredential(self.credentials.folder, "postgres-app"), "test")
+
+    def migrate(self) -> list[str]:
+        """Bring the schema up."""
+        return migrate(self.logins(), wait_s=10)
+
+    def connect(self) -> Connection:
+        """A session as the app has."""
+        return Connection.connect(logins=self.logins())
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows, as a superuser sees them."""
+        with self.postgres.admin(self.database) as admin:
+            return admin.execute(sql.encode()).fetchall()
+
+    def start(self, name: str, **env: str) -> Role:
+        """Start a role and wait until it is ready."""
+        role = self.launch(name, **env)
+        eventually(role.is_ready, 30, f"{name} is ready; see {role.log}")
+        return role
+
+    def launch(self, name: str, **env: str) -> Role:
+        """Start a role."""
+        role = Role(name, self.env | env, self._folder / f"{name}-{len(self._roles)}.log")
+        self._roles.append(role)
+        return role
+
+    def close(self) -> None:
+        """End every role that still runs."""
+        for role in self._roles:
+            role.stop(signal.SIGKILL)
