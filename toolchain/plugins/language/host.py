@@ -94,8 +94,9 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         yield rpc.InstallDependenciesResponse(stdout=b"Finished installing dependencies\n\n")
 
     def _install(self, environment: Environment, program: Path) -> Iterator[tuple[str, bytes]]:
+        variables = environment.variables() | {"UV_PROJECT_ENVIRONMENT": str(environment.virtualenv or "")}
         for command in install_commands(environment, program):
-            child = self._children.start(command, env=environment.variables(), cwd=program, piped=True)
+            child = self._children.start(command, env=variables, cwd=program, piped=True)
             yield from output_of(child)
             if code := self._children.wait(child):
                 raise RpcFailure(f"installing dependencies: {' '.join(command)}: {failure_of(code)}")
