@@ -1,0 +1,99 @@
+"""The sidecar of a member: records its marks, follows credentials, answers over HTTP.
+
+GET /position: the marks, for the guard of a member that is to be promoted. GET /credentials: epochs mounted and
+applied, never a value. GET /health: 200 while it looks at the server.
+"""
+
+import argparse
+import json
+import signal
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+from components.postgres.image.member import marks
+from components.postgres.image.member.follower import Follower, follow_once
+from components.postgres.image.member.paths import Paths, load_cluster
+from components.postgres.image.member.recorder import PERIOD_S, Recorder
+
+FOLLOW_EVERY_S = 1.0
+STALE_S = 10.0
+
+
+class Handler(BaseHTTPRequestHandler):
+    """The three answers."""
+
+    member: ClassVar[str]
+    recorder: ClassVar[Recorder]
+    follower: ClassVar[Follower]
+    timeout = 5
+
+    def do_GET(self) -> None:
+        """Answer one request."""
+        if self.path == "/position":
+            self._answer(200, marks.encode(self.recorder.look()))
+        elif self.path == "/credentials":
+            epochs = {kind: {"mounted": self.follower.mounted.get(kind), "applied": epoch}
+                      for kind, epoch in self.follower.applied.items()}  # fmt: skip
+            self._answer(200, {"member": self.member, "primary": self.recorder.primary, "kinds": epochs})
+        elif self.path == "/health":
+            age = time.monotonic() - self.recorder.seen
+            self._answer(200 if age < STALE_S else 503, {"seconds_since_look": round(age, 1)})
+        else:
+            self._answer(404, {"error": "there is /position, /credentials and /health"})
+
+    def _answer(self, status: int, body: dict[str, object]) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """No line per request."""
+
+
+def main() -> None:
+    """Run until the pod ends."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--member", required=True, help="name of this member, that of its pod")
+    parser.add_argument("--address", required=True, help="address at which this member's Patroni answers")
+    args = parser.parse_args()
+    paths = Paths()
+    cluster = load_cluster(paths)
+    recorder = Recorder(paths, cluster)
+    follower = Follower(paths, cluster, args.member, args.address)
+    Handler.member, Handler.recorder, Handler.follower = args.member, recorder, follower
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    signal.signal(signal.SIGINT, lambda *_: stopping.set())
+    http = ThreadingHTTPServer(("", cluster.agent_port), Handler)
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    threading.Thread(target=follow, args=(recorder, follower), daemon=True).start()
+    record(recorder, stopping)
+
+
+def record(recorder: Recorder, stopping: threading.Event) -> None:
+    """Look at the server until the pod ends, and then until the server has ended: its last positions count too."""
+    while True:
+        recorder.look()
+        if stopping.is_set() and not recorder.running:
+            sys.exit(0)
+        time.sleep(PERIOD_S)
+
+
+def follow(recorder: Recorder, follower: Follower) -> None:
+    """Follow for ever; a server that does not come up is helped where that is possible."""
+    said = ""
+    while True:
+        said = follow_once(follower, running=recorder.running, primary=recorder.primary, said=said)
+        for name in recorder.repair():
+            print(f"agent: completed {name} from the timeline before it", file=sys.stderr, flush=True)  # noqa: T201
+        time.sleep(FOLLOW_EVERY_S)
+
+
+if __name__ == "__main__":
+    main()

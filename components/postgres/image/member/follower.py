@@ -1,0 +1,126 @@
+"""Make this member follow its mounted credentials and configuration."""
+
+import json
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from components.postgres.image.member import credentials, login, render, roles, server
+from components.postgres.image.member.credentials import Credential
+from components.postgres.image.member.dynamic import changes
+from components.postgres.image.member.paths import Cluster, Paths
+from components.postgres.image.member.peers import get_json
+
+FULL_PASS_S = 30.0
+TIMEOUT_S = 5.0
+
+
+def say(text: str) -> None:
+    """One line into the pod's log."""
+    print(f"agent: {text}", file=sys.stderr, flush=True)  # noqa: T201  the pod's log is its only channel
+
+
+class Follower:
+    """State of one member's following.
+
+    Attributes:
+        mounted: kind to the epoch that is mounted.
+        applied: kind to the epoch that this member works with; None until it does.
+    """
+
+    def __init__(self, paths: Paths, cluster: Cluster, member: str, address: str) -> None:
+        self.mounted: dict[str, int] = {}
+        self.applied: dict[str, int | None] = {credentials.APP: None, credentials.REPLICATION: None}
+        self._paths = paths
+        self._cluster = cluster
+        self._member = member
+        self._address = address
+        self._looked: tuple[Credential, Credential, bool] | None = None
+        self._next_pass = 0.0
+        self._common: str | None = None
+        self._reload = False
+
+    def step(self, *, running: bool, primary: bool) -> None:
+        """Bring everything one step nearer; safe to call at any time, quiet when there is nothing to do."""
+        app = credentials.read(self._paths.credentials, credentials.APP)
+        replication = credentials.read(self._paths.credentials, credentials.REPLICATION)
+        self.mounted = {credentials.APP: app.epoch, credentials.REPLICATION: replication.epoch}
+        if running:
+            self._follow_roles(app, replication, primary)
+        self._follow_login(replication)
+        self._follow_config(primary)
+
+    def _follow_roles(self, app: Credential, replication: Credential, primary: bool) -> None:
+        """Roles are written by the primary; a standby sees in its own copy whether they have arrived."""
+        looked = (app, replication, primary)
+        everywhere = all(self.applied[kind] == epoch for kind, epoch in self.mounted.items())
+        if looked == self._looked and (everywhere or primary) and time.monotonic() < self._next_pass:
+            return
+        wanted = roles.logins(app, replication)
+        with server.connect(self._paths.sockets, self._cluster.postgres_port) as connection:
+            if primary:
+                for change in roles.apply_roles(connection, wanted, self._cluster.database):
+                    say(f"applied: {change}")
+            arrived = roles.in_step(connection, wanted)
+        self.applied[credentials.APP] = app.epoch if arrived else None
+        if not arrived:
+            self.applied[credentials.REPLICATION] = None
+        self._looked, self._next_pass = looked, time.monotonic() + FULL_PASS_S
+
+    def _follow_login(self, replication: Credential) -> None:
+        """Log in to other members with the current slot as soon as the primary knows it."""
+        file = render.member_file(self._paths)
+        if not file.exists():
+            return
+        before, wanted = file.read_text(), self._config(replication, replication.slots[0])
+        if before == wanted:
+            self.applied[credentials.REPLICATION] = replication.epoch
+            return
+        slot = login.working_slot(self._cluster, replication)
+        if slot is None:
+            return
+        text = self._config(replication, slot)
+        if text != before:
+            render.write_private(file, text)
+            say(f"logging in to other members with slot {slot}")
+            self._reload = True
+
+    def _config(self, replication: Credential, slot: credentials.Slot) -> str:
+        return render.member_config(self._cluster, self._member, self._address, slot, replication)
+
+    def _follow_config(self, primary: bool) -> None:
+        """Reload Patroni when its files changed; the primary also brings the cluster's settings in step."""
+        common = (self._paths.config / "patroni.yml").read_text()
+        self._reload |= self._common is not None and common != self._common
+        self._common = common
+        if self._reload:
+            self._call("POST", "/reload")
+            self._reload = False
+        if primary:
+            wanted = json.loads((self._paths.config / "dynamic.json").read_text())
+            url = f"http://{self._address}:{self._cluster.patroni_port}/config"
+            if changed := changes(get_json(url), wanted):
+                self._call("PATCH", "/config", changed)
+                say(f"changed settings of the cluster: {', '.join(sorted(changed))}")
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
+        url = f"http://{self._address}:{self._cluster.patroni_port}{path}"
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(url, data, method=method)
+        urllib.request.urlopen(request, timeout=TIMEOUT_S).close()  # noqa: S310  this member's own Patroni
+
+
+def follow_once(follower: Follower, *, running: bool, primary: bool, said: str) -> str:
+    """One step; a failure is said once as long as it stays the same, and never ends the agent. Returns it."""
+    try:
+        follower.step(running=running, primary=primary)
+    except (OSError, ValueError, psycopg.Error) as error:
+        trouble = f"{type(error).__name__}: {Path(str(error)).name if isinstance(error, OSError) else error}"
+        if trouble != said:
+            say(f"cannot follow yet: {trouble}")
+        return trouble
+    return ""
