@@ -6,12 +6,14 @@ from typing import Any, Final
 from toolchain.plugins.kubernetes.objects import Object, dig
 
 PREFIX: Final = "pulumi-kubernetes"
-EARLIER: Final = ("pulumi-kubernetes", "pulumi-resource-kubernetes")
+EARLIER: Final = ("pulumi-kubernetes", "pulumi-resource-kubernetes", "before-first-apply")
 """Names that older provider versions and client-side apply wrote under."""
+BY_HAND: Final = "kubectl"
+"""Prefix of kubectl's names (kubectl-patch, kubectl-edit, ...): what was changed by hand, the program takes back."""
 
 
 def migrated(live: Object, manager: str) -> list[Object] | None:
-    """`metadata.managedFields` with what we once created or updated counted as applied; None if nothing is to move.
+    """`metadata.managedFields` with earlier updates counted as applied by us; None if nothing is to move.
 
     A created object's fields are recorded as an update's. Left so, a field that the program drops would stay on the
     server, and one that it changes would conflict with ourselves.
@@ -34,7 +36,7 @@ def _is_earlier(entry: Object, manager: str) -> bool:
     return (
         entry.get("operation") == "Update"
         and not entry.get("subresource")
-        and (entry.get("manager") == manager or entry.get("manager") in EARLIER)
+        and (entry.get("manager") in (manager, *EARLIER) or str(entry.get("manager")).startswith(BY_HAND))
     )
 
 
