@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from toolchain.go import compiler, process
 from toolchain.go.programs import BUILD_FLAGS, PROGRAMS, Program, program
 from toolchain.kit.cache import build_once, content_hash
 from toolchain.kit.console import step
-from toolchain.kit.paths import ROOT
+from toolchain.kit.paths import ROOT, cache_dir
 
 
 def ensure(only: Sequence[str] = ()) -> Path:
@@ -22,10 +23,13 @@ def ensure(only: Sequence[str] = ()) -> Path:
     Returns: a folder to put on PATH. Its files are hard links, so that a program finds what lies beside it.
     """
     chosen = [program(name) for name in only] or list(PROGRAMS)
-    keys = [f"{each.name}-{each.key()}" for each in chosen]
-    recipes = [partial(compile_program, each) for each in chosen]
-    parts = [build_once("go", key, recipe) for key, recipe in zip(keys, recipes, strict=True)]
-    return build_once("go", "bin-" + content_hash([], *keys, relative_to=ROOT), lambda folder: gather(folder, parts))
+    keys = {each.name: f"{each.name}-{each.key()}" for each in chosen}
+    missing = [each for each in chosen if not (cache_dir() / "go" / keys[each.name]).is_dir()]
+    with ThreadPoolExecutor() as pool:  # the network is what a download waits for, so all wait at once
+        list(pool.map(download, missing))
+    parts = [build_once("go", keys[each.name], partial(compile_program, each)) for each in chosen]
+    key = "bin-" + content_hash([], *keys.values(), relative_to=ROOT)
+    return build_once("go", key, lambda folder: gather(folder, parts))
 
 
 def gather(folder: Path, parts: Sequence[Path]) -> None:
@@ -37,27 +41,32 @@ def gather(folder: Path, parts: Sequence[Path]) -> None:
             (folder / source.name).hardlink_to(source)
 
 
-def compile_program(what: Program, folder: Path) -> None:
-    """Download the modules of a program and compile it into `folder`. Raises `ToolError` with the last lines."""
-    go = compiler.find(compiler.needed((what.folder / "go.mod").read_text()))
-    env = os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": "-mod=readonly"}
-
-    def run(*args: str) -> list[str]:
-        return process.run(what.name, [go, *args], cwd=what.folder, env=env, describe=packages)
-
+def download(what: Program) -> None:
+    """Download the modules of a program, checked against its go.sum."""
     with step(f"{what.name}: download its modules"):
-        total = len(run("list", "-deps", what.package))
-    with step(f"{what.name}: compile {total} packages (once per version; minutes where there are few cores)"):
+        run_go(what, "list", "-deps", what.package)
+
+
+def compile_program(what: Program, folder: Path) -> None:
+    """Compile a program into `folder`, with its links and scripts. Raises `ToolError` with the last lines."""
+    with step(f"{what.name}: compile (once per version; minutes where there are few cores)"):
         options = (*BUILD_FLAGS, f"-ldflags={what.ldflags}")
-        run("build", "-v", *options, "-o", str(folder / what.binary), what.package)
+        run_go(what, "build", "-v", *options, "-o", str(folder / what.binary), what.package)
     for name in what.links:
         (folder / name).symlink_to(what.binary)
     for module, paths in what.scripts.items():
-        [source] = run("list", "-m", "-f", "{{.Dir}}", module)
+        [source] = run_go(what, "list", "-m", "-f", "{{.Dir}}", module)
         for path in paths:
             Path(shutil.copy(Path(source) / path, folder)).chmod(0o755)
 
 
+def run_go(what: Program, *args: str) -> list[str]:
+    """Run go in a program's module folder; returns the lines of its standard output."""
+    go = compiler.find(compiler.needed((what.folder / "go.mod").read_text()))
+    env = os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": "-mod=readonly"}
+    return process.run(what.name, [go, *args], cwd=what.folder, env=env, describe=packages)
+
+
 def packages(names: Sequence[str]) -> str:
-    """Progress of `go build -v`, which names each package it compiles."""
-    return f"{len(names)} packages, now {names[-1]}" if names else ""
+    """Progress of `go build -v`, which names each package it compiles, and of a download, which names modules."""
+    return f"{len(names)} done, now {names[-1].removeprefix('go: downloading ')}" if names else ""

