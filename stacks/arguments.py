@@ -12,8 +12,9 @@ from components.kit.errors import NOT_SET, InvalidArgs, Problem
 from components.kit.rules import one_of
 from components.network.args import NetworkArgs, Quota
 from components.redis.args import RedisArgs
+from components.redis.image.settings import SENTINEL_PORT
 from components.trading.args import Feed, TradingArgs
-from stacks.flows import SENTINEL_PORT, SQL, flows
+from stacks.flows import SQL_PORT, flows
 from stacks.sections import StackConfig
 
 PULL_SECRET = RegistryLogin.secret_name
@@ -118,7 +119,7 @@ def _trading(config: StackConfig) -> TradingArgs:
         image=_image(config, "trading"),
         pull_secrets=_pull_secrets(config),
         secret_names=SECRET_NAMES,
-        postgres_hosts=tuple(f"postgres-{n}.postgres-repl:{SQL}" for n in range(3)),
+        postgres_hosts=tuple(f"postgres-{n}.postgres-repl:{SQL_PORT}" for n in range(3)),
         postgres_database="trading",
         redis_sentinels=tuple(f"{RedisArgs.instance}-sentinel-{n}:{SENTINEL_PORT}" for n in range(sentinels)),
         redis_master=RedisArgs.master_name,

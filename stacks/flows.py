@@ -1,15 +1,15 @@
 """Who may talk to whom in the platform: the table that the NetworkPolicies are made of."""
 
 from components.network.flows import Addresses, Flow, Namespaces, Pods
+from components.redis.image.settings import AGENT_PORT, REDIS_PORT, SENTINEL_PORT
+from components.trading.pods import HTTP_PORT
 from stacks.sections import NetworkSection
 
 FEED, ENGINE, API = (Pods("trading", role) for role in ("feed", "engine", "api"))
 POSTGRES = Pods("postgres")
 REDIS, SENTINEL = Pods("redis", "server"), Pods("redis", "sentinel")
 
-SQL, PATRONI = 5432, 8008
-RESP, SENTINEL_PORT = 6379, 26379
-HTTP = 8080
+SQL_PORT, PATRONI_PORT = 5432, 8008
 KUBERNETES_API = (443, 6443)
 
 
@@ -19,21 +19,20 @@ def flows(network: NetworkSection) -> tuple[Flow, ...]:
         flow
         for role in (FEED, ENGINE, API)
         for flow in (
-            Flow(role, POSTGRES, (SQL,)),
-            Flow(role, REDIS, (RESP,)),
+            Flow(role, POSTGRES, (SQL_PORT,)),
+            Flow(role, REDIS, (REDIS_PORT,)),
             Flow(role, SENTINEL, (SENTINEL_PORT,)),
         )
     )
     members = (
-        Flow(POSTGRES, POSTGRES, (SQL, PATRONI)),
-        Flow(REDIS, REDIS, (RESP,)),
-        Flow(REDIS, SENTINEL, (SENTINEL_PORT,)),
-        Flow(SENTINEL, REDIS, (RESP,)),
-        Flow(SENTINEL, SENTINEL, (SENTINEL_PORT,)),
+        Flow(POSTGRES, POSTGRES, (SQL_PORT, PATRONI_PORT)),
+        # a member proves its role by what the processes and the agents of all the others say
+        *(Flow(one, REDIS, (REDIS_PORT, AGENT_PORT)) for one in (REDIS, SENTINEL)),
+        *(Flow(one, SENTINEL, (SENTINEL_PORT, AGENT_PORT)) for one in (REDIS, SENTINEL)),
     )
-    # no pod selector can name the Kubernetes API, which Patroni keeps its leader lock in
     outside = (
+        # no pod selector can name the Kubernetes API, which Patroni keeps its leader lock in
         *(Flow(POSTGRES, Addresses(cidr), KUBERNETES_API) for cidr in network.api_server_cidrs),
-        *(Flow(Namespaces(name), API, (HTTP,)) for name in network.api_client_namespaces),
+        *(Flow(Namespaces(name), API, (HTTP_PORT,)) for name in network.api_client_namespaces),
     )
     return (*engine, *members, *outside)

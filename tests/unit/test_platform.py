@@ -101,8 +101,6 @@ def test_every_pod_is_hardened_beyond_it(stack: str) -> None:
 def test_only_pods_that_call_the_api_have_a_token(stack: str) -> None:
     with_token = {pod.where for pod in pods(stack) if pod.spec.get("automountServiceAccountToken") is not False}
     assert with_token <= {"statefulset-postgres.yaml"}
-    for pod in pods(stack):
-        assert pod.spec["serviceAccountName"] != "default", pod.where
 
 
 def test_every_container_has_requests_and_a_memory_limit(stack: str) -> None:

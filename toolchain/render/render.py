@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pulumi
 
+from components.kit.errors import NOT_SET
 from stacks.config import SECRET_KEYS, parse, secret_problems
 from stacks.platform import deploy
 from toolchain.kit.console import say
@@ -25,10 +26,10 @@ def declare(stack: str) -> Recording:
         InvalidArgs: its configuration is wrong.
     """
     file = read(stack)
-    missing = {problem.field for problem in secret_problems(stack, file.values, file.encrypted)} - file.values.keys()
-    for key in sorted(missing - file.encrypted):
+    unset = {p.field for p in secret_problems(stack, file.values, file.encrypted) if p.value is NOT_SET}
+    for key in sorted(unset - file.encrypted):
         say(f"note: {key} is not set, a placeholder stands in for it")
-    stand_ins = {key: PLACEHOLDER for key in missing | file.encrypted if key in SECRET_KEYS}
+    stand_ins = {key: PLACEHOLDER for key in SECRET_KEYS if key in unset}
     config = parse(stack, {**file.values, **stand_ins}, frozenset(stand_ins))
 
     def program() -> None:
