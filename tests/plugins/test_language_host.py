@@ -83,7 +83,7 @@ def request(folder: Path, entry: str, **options: object) -> rpc.RunRequest:
 
 
 def test_the_executor_gets_what_the_official_host_gives_it(host: Host, tmp_path: Path) -> None:
-    answer = host.Run(request(tmp_path, "."), timeout=10)
+    answer = host.Run(request(tmp_path, "."), timeout=30)
     assert (answer.error, answer.bail) == ("", False)
     seen = json.loads((tmp_path / "seen").read_text())
     flags = dict(zip(seen["argv"][:-1:2], seen["argv"][1:-1:2], strict=True))
@@ -99,7 +99,7 @@ def test_the_executor_gets_what_the_official_host_gives_it(host: Host, tmp_path:
 
 
 def test_the_programs_output_is_passed_on(own: Plugin, tmp_path: Path) -> None:
-    Host(own.channel).Run(request(tmp_path, "."), timeout=10)
+    Host(own.channel).Run(request(tmp_path, "."), timeout=30)
     own.channel.close()
     assert own.end(2) == (0, "said by the program\n")
 
@@ -113,7 +113,7 @@ def test_the_programs_output_is_passed_on(own: Plugin, tmp_path: Path) -> None:
     ],
 )
 def test_the_exit_status_decides(host: Host, tmp_path: Path, entry: str, error: str, bail: bool) -> None:
-    answer = host.Run(request(tmp_path, entry), timeout=10)
+    answer = host.Run(request(tmp_path, entry), timeout=30)
     assert (answer.error, answer.bail) == (error, bail)
 
 
@@ -148,11 +148,11 @@ def test_cancelling_ends_the_program_and_what_it_started(own: Plugin, tmp_path: 
         host.Cancel(Empty(), timeout=5)
         assert call.result().error == "program was ended by signal 15 (SIGTERM)"
     assert group_is_gone(group)
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 10
 
 
 def test_providers_come_with_the_versions_of_the_installed_packages(host: Host, tmp_path: Path) -> None:
-    packages = host.GetRequiredPackages(rpc.GetRequiredPackagesRequest(info=info(tmp_path)), timeout=10).packages
+    packages = host.GetRequiredPackages(rpc.GetRequiredPackagesRequest(info=info(tmp_path)), timeout=30).packages
     assert {(p.name, p.kind, p.version) for p in packages} == {
         ("random", "resource", f"v{version('pulumi-random')}"),
         ("kubernetes", "resource", f"v{version('pulumi-kubernetes')}"),
@@ -162,7 +162,7 @@ def test_providers_come_with_the_versions_of_the_installed_packages(host: Host, 
 def test_the_installed_packages_are_those_that_python_knows(host: Host, tmp_path: Path) -> None:
     def named(transitive: bool) -> dict[str, str]:
         query = rpc.GetProgramDependenciesRequest(info=info(tmp_path), transitiveDependencies=transitive)
-        return {dep.name: dep.version for dep in host.GetProgramDependencies(query, timeout=10).dependencies}
+        return {dep.name: dep.version for dep in host.GetProgramDependencies(query, timeout=30).dependencies}
 
     everything, direct = named(transitive=True), named(transitive=False)
     for name in ("pulumi", "grpcio", "pulumi-random", "typing-extensions"):
@@ -173,13 +173,13 @@ def test_the_installed_packages_are_those_that_python_knows(host: Host, tmp_path
 
 
 def test_about_names_the_interpreter(host: Host, tmp_path: Path) -> None:
-    answer = host.About(rpc.AboutRequest(info=info(tmp_path)), timeout=10)
+    answer = host.About(rpc.AboutRequest(info=info(tmp_path)), timeout=30)
     assert answer.executable == f"{sys.prefix}/bin/python"
     assert answer.version == ".".join(str(part) for part in sys.version_info[:3])
 
 
 def test_without_a_virtualenv_the_python_on_path_runs(host: Host, tmp_path: Path) -> None:
-    answer = host.About(rpc.AboutRequest(info=info(tmp_path, virtualenv="")), timeout=10)
+    answer = host.About(rpc.AboutRequest(info=info(tmp_path, virtualenv="")), timeout=30)
     assert Path(answer.executable).name in ("python3", "python")
 
 
@@ -196,7 +196,7 @@ def test_without_a_virtualenv_the_python_on_path_runs(host: Host, tmp_path: Path
 )
 def test_wrong_options_are_named(host: Host, tmp_path: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(grpc.RpcError) as failed:
-        host.Run(request(tmp_path, ".", **options), timeout=10)
+        host.Run(request(tmp_path, ".", **options), timeout=30)
     assert message.format(folder=tmp_path) in str(failed.value.details())
     assert not (tmp_path / "seen").exists()
 
@@ -222,7 +222,7 @@ def test_an_installers_output_is_passed_on_and_its_failure_named(host: Host, tmp
 
     def collect() -> None:
         nonlocal stdout, stderr
-        for answer in host.InstallDependencies(query, timeout=10):
+        for answer in host.InstallDependencies(query, timeout=30):
             stdout, stderr = stdout + answer.stdout, stderr + answer.stderr
 
     with pytest.raises(grpc.RpcError) as failed:

@@ -51,7 +51,7 @@ def test_a_plugin_leaves_at_once_and_quietly(tmp_path: Path, number: int) -> Non
         provider_pb2_grpc.ResourceProviderStub(running.channel).GetPluginInfo(Empty(), timeout=5)
         begin = time.monotonic()
         assert running.end(number) == (0, "")
-        assert time.monotonic() - begin < 1
+        assert time.monotonic() - begin < 3
 
 
 def test_a_plugin_does_not_outlive_the_engine(tmp_path: Path) -> None:
