@@ -1,4 +1,4 @@
-"""The Go toolchain: keys follow what is built, versions are pinned, failures say what to do. Nothing real is compiled."""
+"""The Go toolchain: keys follow what is built, versions are pinned, failures say what to do."""
 
 import os
 import shutil
