@@ -34,7 +34,7 @@ IMAGES: Mapping[str, ImageSource] = {
     "pause": ImageSource("toolchain/images/pause/Containerfile", ("toolchain/images/pause",), on_base=False),
     "postgres": ImageSource("components/postgres/image/Containerfile", ("components/postgres/image",)),
     "redis": ImageSource("components/redis/image/Containerfile", ("components/redis/image",)),
-    "trading": ImageSource("app/Containerfile", ("app/trading", "app/pyproject.toml", "uv.lock")),
+    "trading": ImageSource("app/Containerfile", ("app/trading",)),
 }
 
 
