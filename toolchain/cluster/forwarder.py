@@ -63,26 +63,37 @@ def endpoints(service: Object, slices: Object, port: int) -> list[Address]:
 
 
 class Pipe(asyncio.Protocol):
-    """One direction's reader: passes what it gets to the peer's transport, at the peer's pace."""
+    """One side of a forwarded connection: passes what it gets to the other side, at the other side's pace."""
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self.peer: Pipe | None = None
+        self.at_end = False
 
     def join(self, peer: "Pipe") -> None:
-        """Connect two pipes; both may read from now on."""
+        """Connect two sides; both may read from now on."""
         self.peer, peer.peer = peer, self
         for each in (self, peer):
-            if each.transport is None or each.transport.is_closing():
+            if each.open is None:
                 self.abort()
                 peer.abort()
                 return
         for each in (self, peer):
-            if each.transport is not None:
-                each.transport.resume_reading()
+            if each.open is not None:
+                each.open.resume_reading()
+
+    @property
+    def open(self) -> asyncio.Transport | None:
+        """The transport, unless it is closed or closing."""
+        return None if self.transport is None or self.transport.is_closing() else self.transport
+
+    @property
+    def other(self) -> asyncio.Transport | None:
+        """The other side's transport, unless it is closed or closing."""
+        return None if self.peer is None else self.peer.open
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close at once, without sending what is left."""
         if self.transport is not None:
             self.transport.abort()
 
@@ -94,32 +105,36 @@ class Pipe(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass it on."""
-        if self.peer is not None and self.peer.transport is not None:
-            self.peer.transport.write(data)
+        if self.other is not None:
+            self.other.write(data)
 
     def eof_received(self) -> bool:
-        """Half-close: the other direction may go on."""
-        if self.peer is not None and self.peer.transport is not None and not self.peer.transport.is_closing():
-            self.peer.transport.write_eof()
+        """This direction is at its end; the other may go on. When both are, the connection is over."""
+        self.at_end = True
+        if self.other is None:
+            return False
+        if self.peer is not None and self.peer.at_end:
+            self.other.close()
+            return False
+        self.other.write_eof()
         return True
 
     def pause_writing(self) -> None:
-        """Our buffer is full: the peer reads no more."""
-        if self.peer is not None and self.peer.transport is not None and not self.peer.transport.is_closing():
-            self.peer.transport.pause_reading()
+        """Our buffer is full: the other side reads no more."""
+        if self.other is not None:
+            self.other.pause_reading()
 
     def resume_writing(self) -> None:
-        """Our buffer has room: the peer reads again."""
-        if self.peer is not None and self.peer.transport is not None and not self.peer.transport.is_closing():
-            self.peer.transport.resume_reading()
+        """Our buffer has room: the other side reads again."""
+        if self.other is not None:
+            self.other.resume_reading()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """A broken connection breaks the peer's; a closed one lets the peer send what it still has."""
-        if self.peer is not None and self.peer.transport is not None:
-            if error is None:
-                self.peer.transport.close()
-            else:
-                self.peer.abort()
+        """A broken connection breaks the other side; a closed one lets it send what it still has."""
+        if error is not None and self.peer is not None:
+            self.peer.abort()
+        elif self.other is not None:
+            self.other.close()
 
 
 class Network:

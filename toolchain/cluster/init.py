@@ -200,17 +200,22 @@ class Init:
                     log.write(kept)
 
     def stop(self) -> None:
-        """Stop gently: first the daemons (so that no container is restarted), then whatever else listens to SIGTERM."""
+        """Stop gently: the daemons but the first, on which they stand; then whatever else listens to SIGTERM.
+
+        So no container is restarted while it stops, and the API server can still write.
+        """
         self.stopping = True
-        for each in self.daemons:
-            if each.pid:
-                os.kill(each.pid, signal.SIGTERM)
-        self.wait_for(lambda: not any(each.pid for each in self.daemons), GRACE_S)
+        later = self.daemons[1:]
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for each in later:
+                if each.pid:
+                    os.kill(each.pid, number)
+            self.wait_for(lambda: not any(each.pid for each in later), GRACE_S)
         try:
             os.kill(-1, signal.SIGTERM)
         except ProcessLookupError:
             return
-        self.wait_for(lambda: not containers_left(), GRACE_S)
+        self.wait_for(lambda: not others_left(), GRACE_S)
 
     def wait_for(self, condition: Callable[[], bool], seconds: float) -> None:
         """Reap until a condition holds, or the time is over."""
@@ -220,7 +225,7 @@ class Init:
             self.reap()
 
 
-def containers_left() -> bool:
+def others_left() -> bool:
     """Whether any process but this one and containerd's shims, which do not stop for SIGTERM, is left."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and entry.name != "1":
