@@ -1,10 +1,9 @@
 """Ask the running engine, through its API, whether it trades."""
 
-import json
 import time
-import urllib.error
-import urllib.request
 from typing import Any
+
+import httpx
 
 from toolchain.kit.console import ToolError
 from toolchain.platform import stack as stacks
@@ -29,17 +28,16 @@ def wait_until_trading(tools: Tools, stack: str, api: str) -> str:
                 positions = get(f"{api}/v1/positions", key)["positions"]
                 return describe(api, orders, positions)
             last = "no filled order yet"
-        except (OSError, ValueError) as error:
+        except httpx.HTTPError as error:
             last = str(error)
         time.sleep(POLL_S)
     raise ToolError(f"{api}: no filled order within {TIMEOUT_S} s ({last}); look at `make status` and the engine's log")
 
 
 def get(url: str, key: str) -> dict[str, Any]:
-    """One JSON object from the API; raises OSError or ValueError."""
-    request = urllib.request.Request(url, headers={"X-API-Key": key})  # noqa: S310 - http on loopback
-    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
-        found: dict[str, Any] = json.load(answer)
+    """One JSON object from the API; raises httpx.HTTPError."""
+    answer = httpx.get(url, headers={"X-API-Key": key}, timeout=5)
+    found: dict[str, Any] = answer.raise_for_status().json()
     return found
 
 

@@ -1,16 +1,17 @@
 """Preview a stack's shape where its own state and cluster are not at hand: everything as a create, checked by an API.
 
-The stack's committed configuration is copied with the cluster's context and placeholders for unset secrets, and
-previewed on an empty state of its own. What the program and the API server refuse is refused here too.
+The project is set up in a scratch folder with the stack's committed configuration, the context of the cluster at hand
+and placeholders for unset secrets, on an empty state. What the program and the API server refuse is refused here too.
 """
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from toolchain.kit.console import say
-from toolchain.kit.paths import LOCAL
+from toolchain.kit.paths import LOCAL, ROOT
 from toolchain.platform.stack import config_file
 from toolchain.platform.tools import Tools
 
@@ -18,27 +19,35 @@ PROJECT = "trading-platform"
 USER_SECRETS = ("registryUsername", "registryPassword")
 
 
+def scratch_project(folder: Path, stack: str, config: dict[str, Any]) -> dict[str, str]:
+    """Set up the project in another folder, so that the checkout's stack files and state stay untouched.
+
+    Returns the environment variables that make Pulumi use an empty state and a passphrase in that folder.
+    """
+    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
+    project["main"] = str(ROOT)
+    project["runtime"]["options"]["virtualenv"] = str(ROOT / ".venv")
+    (folder / "Pulumi.yaml").write_text(yaml.safe_dump(project))
+    (folder / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump({"config": config}))
+    (folder / "state").mkdir()
+    passphrase = folder / "passphrase"
+    passphrase.write_text("scratch")
+    return {"PULUMI_BACKEND_URL": f"file://{folder / 'state'}", "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase)}
+
+
 def preview_shape(tools: Tools, stack: str) -> int:
     """`pulumi preview` of the stack on an empty throw-away state against the current kubeconfig's cluster."""
     say(f"stack {stack} is not in this backend: a preview of its shape, on an empty state, with placeholder secrets")
-    context = tools.output("kubectl", "config", "current-context").strip()
+    config = yaml.safe_load(config_file(stack).read_text())["config"]
+    config[f"{PROJECT}:context"] = tools.output("kubectl", "config", "current-context").strip()
     LOCAL.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=LOCAL, prefix="shape-") as folder:
-        state = Path(folder) / "state"
-        state.mkdir()
-        passphrase = Path(folder) / "passphrase"
-        passphrase.write_text("shape")
-        copied = Path(folder) / config_file(stack).name
-        config = yaml.safe_load(config_file(stack).read_text())
-        config.pop("encryptionsalt", None)
-        config["config"][f"{PROJECT}:context"] = context
-        copied.write_text(yaml.safe_dump(config))
+    with tempfile.TemporaryDirectory(dir=LOCAL, prefix="shape-") as scratch:
+        folder = Path(scratch)
         env = {k: v for k, v in tools.env.items() if k != "PULUMI_CONFIG_PASSPHRASE"}
-        env |= {"PULUMI_BACKEND_URL": f"file://{state}", "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase)}
-        here = Tools(env=env, own_cluster=tools.own_cluster)
-        at = ("--stack", stack, "--config-file", str(copied), "--non-interactive")
-        here.output("pulumi", "stack", "init", stack, "--non-interactive", "--config-file", str(copied))
+        here = Tools(env=env | scratch_project(folder, stack, config), own_cluster=tools.own_cluster)
+        here.output("pulumi", "stack", "init", stack, "--non-interactive", cwd=folder)
         for name in USER_SECRETS:
-            if f"{PROJECT}:{name}" not in config["config"]:
-                here.output("pulumi", "config", "set", "--secret", f"{PROJECT}:{name}", "placeholder", *at)
-        return here.run("pulumi", "preview", *at)
+            if f"{PROJECT}:{name}" not in config:
+                secret = ("config", "set", "--secret", f"{PROJECT}:{name}", "placeholder", "--stack", stack)
+                here.output("pulumi", *secret, "--non-interactive", cwd=folder)
+        return here.run("pulumi", "preview", "--stack", stack, "--non-interactive", cwd=folder)
