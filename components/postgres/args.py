@@ -1,0 +1,182 @@
+"""Arguments of the PostgreSQL component, and the rules that they must keep."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from components.kit.errors import Problem, require
+from components.kit.resources import Resources
+from components.kit.rules import at_least, at_most, dns_label, odd
+from components.postgres.recovery import worst_case_s
+
+KINDS = ("postgres-app", "postgres-replication")
+MIN_TTL_S = 20  # Patroni refuses less
+MIN_RETRY_S = 3  # likewise
+MIN_MEMBERS = 3
+MIN_GRACE_S = 60
+STOP_MARGIN_S = 30  # from PostgreSQL's stop to the end of the pod: hand over the lock, end the agent
+WAL_SHARE_PERCENT = 60  # the rest is for data; a full volume stops the primary
+BUFFERS_SHARE_PERCENT = 40  # more only starves the page cache, says PostgreSQL's manual
+CONNECTION_MIB = 3  # a backend at work, seen with small queries
+FIXED_MIB = 96  # Patroni, background processes
+MEMBER_RESOURCES = Resources(cpu_m=500, memory_mib=1024)
+AGENT_RESOURCES = Resources(cpu_m=20, memory_mib=96)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostgresArgs:
+    """Arguments of `Postgres`.
+
+    Attributes:
+        namespace: where the objects go.
+        image: reference of the image.
+        pull_secrets: names of the Secrets that the image is pulled with.
+        secret_names: credential kind to the name of its Secret; the kinds of `KINDS` must be there.
+        storage_class: class of the volumes; None asks for the cluster's default.
+        storage_gib: volume of one member.
+        keep_volumes: whether the volumes outlive the StatefulSet. False where nothing shall be left behind.
+        members: PostgreSQL instances, one a node.
+        synchronous_standbys: standbys that must have flushed a commit before it is acknowledged. 1 of 2 by default: one
+            standby may be lost without a stall, and no acknowledged commit is ever on one member alone.
+        resources: of one member's PostgreSQL and Patroni.
+        agent_resources: of one member's agent.
+        shared_buffers_mib: PostgreSQL's own cache; None takes a quarter of the memory, as its manual advises.
+        max_connections: PostgreSQL's setting.
+        max_wal_mib: PostgreSQL's `max_wal_size`; it bounds the time of a crash recovery. 1 GiB is its default.
+        max_slot_wal_mib: `max_slot_wal_keep_size`: log kept for a member that is away. Beyond it the member is made
+            anew, rather than the volume filled.
+        ttl_s: life of the leader lock. 20/5/5 is the preset `fast` of Pigsty: node loss in under 30 s.
+        loop_wait_s: pause between two rounds of Patroni.
+        retry_timeout_s: how long Patroni retries PostgreSQL and the Kubernetes API.
+        primary_start_timeout_s: how long a crashed primary may recover before a standby takes over. Patroni's default
+            of 300 alone would exceed the target.
+        primary_stop_timeout_s: how long the primary may take to stop before it is killed, with its lock given up.
+        wal_timeout_s: `wal_sender_timeout`, `wal_receiver_timeout` and `tcp_user_timeout`: bounds the stall of commits
+            when a standby vanishes. 5 in CloudNativePG, 60 in PostgreSQL.
+        grace_period_s: from SIGTERM to SIGKILL; 120 holds a shutdown checkpoint and the hand-over of the lock.
+        startup_budget_s: how long a member may take to its first answer: wait for the volume, recover, be copied.
+        rto_target_s: what the worst case must stay below, from a fault to the next acknowledged write.
+
+    Raises:
+        InvalidArgs: with every problem at once.
+    """
+
+    namespace: str
+    image: str
+    pull_secrets: tuple[str, ...] = ()
+    secret_names: Mapping[str, str]
+    storage_class: str | None = None
+    storage_gib: int = 20
+    keep_volumes: bool = True
+    members: int = 3
+    synchronous_standbys: int = 1
+    resources: Resources = MEMBER_RESOURCES
+    agent_resources: Resources = AGENT_RESOURCES
+    shared_buffers_mib: int | None = None
+    max_connections: int = 100
+    max_wal_mib: int = 1024
+    max_slot_wal_mib: int = 5120
+    ttl_s: int = 20
+    loop_wait_s: int = 5
+    retry_timeout_s: int = 5
+    primary_start_timeout_s: int = 30
+    primary_stop_timeout_s: int = 30
+    wal_timeout_s: int = 8
+    grace_period_s: int = 120
+    startup_budget_s: int = 3600
+    rto_target_s: int = 300
+
+    def __post_init__(self) -> None:
+        """Refuse what `problems` finds."""
+        require(problems(self))
+
+    @property
+    def buffers_mib(self) -> int:
+        """`shared_buffers` as it will be, in MiB."""
+        return self.shared_buffers_mib or self.resources.memory_mib // 4
+
+
+def problems(args: PostgresArgs) -> list[Problem]:
+    """Every problem of the arguments."""
+    found = dns_label("namespace", args.namespace)
+    found += [
+        Problem("postgres.secret_names", sorted(args.secret_names), f"has no {kind!r}", "give the Secret of it")
+        for kind in KINDS
+        if kind not in args.secret_names
+    ]
+    found += args.resources.problems("postgres.resources") + args.agent_resources.problems("postgres.agent_resources")
+    return [*found, *member_problems(args), *time_problems(args), *memory_problems(args), *storage_problems(args)]
+
+
+def member_problems(args: PostgresArgs) -> list[Problem]:
+    """Problems of the number of members and of what a commit waits for."""
+    why = "a commit waits for a standby, so with fewer the loss of one member stops all writes"
+    found = at_least("postgres.members", args.members, MIN_MEMBERS, "members", why)
+    found += odd("postgres.members", args.members, "an even member adds cost and survives no further loss")
+    field = "postgres.synchronous_standbys"
+    found += at_least(field, args.synchronous_standbys, 1, "standby", "0 would lose acknowledged commits")
+    spare = max(1, args.members - 2)
+    found += at_most(field, args.synchronous_standbys, spare, "standbys", "one of them must be able to go")
+    return found
+
+
+def time_problems(args: PostgresArgs) -> list[Problem]:
+    """Problems of the timeouts, alone and together."""
+    found = at_least("postgres.ttl_s", args.ttl_s, MIN_TTL_S, "s", "Patroni's minimum")
+    found += at_least("postgres.loop_wait_s", args.loop_wait_s, 1, "s", "Patroni's minimum")
+    found += at_least("postgres.retry_timeout_s", args.retry_timeout_s, MIN_RETRY_S, "s", "Patroni's minimum")
+    needed = args.loop_wait_s + 2 * args.retry_timeout_s
+    if needed > args.ttl_s:
+        found.append(
+            Problem(
+                "postgres.ttl_s",
+                args.ttl_s,
+                f"at least loop_wait_s + 2 * retry_timeout_s = {needed} s, or a healthy primary loses its lock",
+                f"give {needed} or more, or lower loop_wait_s or retry_timeout_s",
+            )
+        )
+    found += at_least("postgres.primary_start_timeout_s", args.primary_start_timeout_s, 1, "s")
+    found += at_least("postgres.primary_stop_timeout_s", args.primary_stop_timeout_s, 1, "s")
+    found += at_least("postgres.wal_timeout_s", args.wal_timeout_s, 2, "s", "less reads a short pause as a loss")
+    found += at_most("postgres.wal_timeout_s", args.wal_timeout_s, args.ttl_s, "s", "the life of the leader lock")
+    grace = max(MIN_GRACE_S, args.primary_stop_timeout_s + STOP_MARGIN_S)
+    found += at_least("postgres.grace_period_s", args.grace_period_s, grace, "s", "a clean stop hands the lock over")
+    found += at_least("postgres.startup_budget_s", args.startup_budget_s, 300, "s", "a copy of the data takes its time")
+    worst, case = worst_case_s(args)
+    if worst > args.rto_target_s:
+        rule = f"the worst case, {case}, takes {worst} s"
+        way_out = "lower the timeouts that it is the sum of, or raise rto_target_s"
+        found.append(Problem("postgres.rto_target_s", args.rto_target_s, rule, way_out))
+    return found
+
+
+def memory_problems(args: PostgresArgs) -> list[Problem]:
+    """Problems of what has to fit into one member's memory."""
+    memory = args.resources.memory_mib
+    limit = memory * BUFFERS_SHARE_PERCENT // 100
+    why = f"{BUFFERS_SHARE_PERCENT} % of resources.memory_mib = {memory}"
+    found = at_most("postgres.shared_buffers_mib", args.buffers_mib, limit, "MiB", why)
+    found += at_least("postgres.shared_buffers_mib", args.buffers_mib, 16, "MiB")
+    found += at_least("postgres.max_connections", args.max_connections, 20, "connections", "members need some too")
+    wanted = args.buffers_mib + FIXED_MIB + CONNECTION_MIB * args.max_connections
+    if wanted > memory:
+        rule = (
+            f"{CONNECTION_MIB} MiB each, with {args.buffers_mib} MiB of buffers and {FIXED_MIB} MiB beside them, make"
+            f" {wanted} MiB of {memory} MiB memory"
+        )
+        way_out = f"give resources.memory_mib {wanted} or more, or fewer connections"
+        found.append(Problem("postgres.max_connections", args.max_connections, rule, way_out))
+    return found
+
+
+def storage_problems(args: PostgresArgs) -> list[Problem]:
+    """Problems of what has to fit onto one member's volume."""
+    found = at_least("postgres.storage_gib", args.storage_gib, 1, "GiB")
+    found += at_least("postgres.max_wal_mib", args.max_wal_mib, 64, "MiB", "four segments of log")
+    found += at_least("postgres.max_slot_wal_mib", args.max_slot_wal_mib, 64, "MiB", "four segments of log")
+    wal, limit = args.max_wal_mib + args.max_slot_wal_mib, args.storage_gib * 1024 * WAL_SHARE_PERCENT // 100
+    if wal > limit:
+        rule = f"max_wal_mib + max_slot_wal_mib = {wal} MiB exceed {WAL_SHARE_PERCENT} % of it, {limit} MiB"
+        enough = -(-wal * 100 // (WAL_SHARE_PERCENT * 1024))
+        way_out = f"give {enough} or more, or lower max_wal_mib or max_slot_wal_mib"
+        found.append(Problem("postgres.storage_gib", args.storage_gib, rule, way_out))
+    return found

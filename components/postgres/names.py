@@ -1,0 +1,26 @@
+"""Names and ports that others address."""
+
+APP = "postgres"
+MEMBERS_SERVICE = "postgres-repl"
+PRIMARY_SERVICE = "postgres-rw"
+STANDBY_SERVICE = "postgres-ro"
+DATABASE = "trading"
+POSTGRES_PORT = 5432
+PATRONI_PORT = 8008
+AGENT_PORT = 8009
+UID = 10010
+# Patroni finds its own objects and pods by this label, and says by the other who is who
+CLUSTER_LABEL = "cluster-name"
+ROLE_LABEL = "role"
+# the objects that Patroni keeps its state in
+STATE_OBJECTS = tuple(f"{APP}-{kind}" for kind in ("config", "failover", "leader", "sync"))
+
+
+def member_names(members: int) -> tuple[str, ...]:
+    """The names of the pods."""
+    return tuple(f"{APP}-{ordinal}" for ordinal in range(members))
+
+
+def member_hosts(members: int) -> tuple[str, ...]:
+    """`host:port` of every member, for clients in the same namespace."""
+    return tuple(f"{name}.{MEMBERS_SERVICE}:{POSTGRES_PORT}" for name in member_names(members))

@@ -1,0 +1,160 @@
+"""The pod of a member: Patroni with PostgreSQL, and the agent beside it."""
+
+from pulumi_kubernetes.core.v1 import (
+    ConfigMapProjectionArgs,
+    ConfigMapVolumeSourceArgs,
+    ContainerArgs,
+    ContainerPortArgs,
+    DownwardAPIProjectionArgs,
+    DownwardAPIVolumeFileArgs,
+    EnvVarArgs,
+    EnvVarSourceArgs,
+    KeyToPathArgs,
+    ObjectFieldSelectorArgs,
+    PodSpecArgs,
+    ProjectedVolumeSourceArgs,
+    ServiceAccountTokenProjectionArgs,
+    VolumeArgs,
+    VolumeMountArgs,
+    VolumeProjectionArgs,
+)
+
+from components.kit.labels import selector
+from components.kit.probes import http_probe
+from components.kit.pull import pull_secrets
+from components.kit.scheduling import spread
+from components.kit.security import container_security, pod_security
+from components.kit.volumes import Mounted, credential_volumes, scratch
+from components.postgres.args import KINDS, PostgresArgs
+from components.postgres.image.member.render import PACKAGE, PYTHON
+from components.postgres.names import AGENT_PORT, APP, PATRONI_PORT, POSTGRES_PORT, UID
+from components.postgres.patroni import PATHS
+
+DATA_VOLUME = "data"
+SETTINGS_OBJECT = "postgres-settings"
+TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105  where Patroni looks for it
+TOKEN_LIFE_S = 3600
+
+
+def pod(args: PostgresArgs) -> PodSpecArgs:
+    """The pod spec of a member. The data volume comes from the StatefulSet's claim."""
+    shared, token = shared_volumes(args), token_volume()
+    shm = scratch("shm", "/dev/shm", limit_mib=max(64, args.resources.memory_mib // 4), in_memory=True)  # noqa: S108
+    placed = spread(selector(APP))
+    return PodSpecArgs(
+        service_account_name=APP,
+        automount_service_account_token=False,
+        enable_service_links=False,
+        image_pull_secrets=pull_secrets(args.pull_secrets),
+        security_context=pod_security(UID),
+        termination_grace_period_seconds=args.grace_period_s,
+        affinity=placed.affinity,
+        topology_spread_constraints=placed.zones,
+        containers=[
+            patroni_container(args, [*shared.mounts, *token.mounts, *shm.mounts]),
+            agent_container(args, shared.mounts),
+        ],
+        volumes=[*shared.volumes, *token.volumes, *shm.volumes],
+    )
+
+
+def patroni_container(args: PostgresArgs, mounts: list[VolumeMountArgs]) -> ContainerArgs:
+    """Patroni, which runs PostgreSQL.
+
+    Its liveness says nothing of PostgreSQL: a long crash recovery must not be killed, it would begin anew. The startup
+    probe covers the wait for a volume that an old pod still holds.
+    """
+    missed = max(2, args.ttl_s // args.loop_wait_s)
+    timeout_s = max(2, args.loop_wait_s // 2)
+    return ContainerArgs(
+        name="patroni",
+        image=args.image,
+        command=program("entrypoint"),
+        env=identity(),
+        ports=[
+            ContainerPortArgs(name="postgres", container_port=POSTGRES_PORT, protocol="TCP"),
+            ContainerPortArgs(name="patroni", container_port=PATRONI_PORT, protocol="TCP"),
+        ],
+        resources=args.resources.args(),
+        security_context=container_security(),
+        startup_probe=http_probe(
+            "/liveness", "patroni", period_s=2, timeout_s=timeout_s, failures=args.startup_budget_s // 2
+        ),
+        liveness_probe=http_probe(
+            "/liveness", "patroni", period_s=args.loop_wait_s, timeout_s=timeout_s, failures=missed
+        ),
+        readiness_probe=http_probe("/readiness", "patroni", period_s=args.loop_wait_s, timeout_s=timeout_s, failures=2),
+        volume_mounts=mounts,
+    )
+
+
+def agent_container(args: PostgresArgs, mounts: list[VolumeMountArgs]) -> ContainerArgs:
+    """The agent. It is always ready: other members ask it just when PostgreSQL is not."""
+    return ContainerArgs(
+        name="agent",
+        image=args.image,
+        command=program("agent"),
+        env=identity(),
+        ports=[ContainerPortArgs(name="agent", container_port=AGENT_PORT, protocol="TCP")],
+        resources=args.agent_resources.args(),
+        security_context=container_security(),
+        liveness_probe=http_probe("/health", "agent", period_s=10, timeout_s=5, failures=3),
+        volume_mounts=mounts,
+    )
+
+
+def program(name: str) -> list[str]:
+    """The command of one of the member's programs."""
+    return [PYTHON, "-m", f"{PACKAGE}.{name}", "--member", "$(POD_NAME)", "--address", "$(POD_IP)"]
+
+
+def identity() -> list[EnvVarArgs]:
+    """The pod's name and address, which only the pod itself knows."""
+    fields = {"POD_NAME": "metadata.name", "POD_IP": "status.podIP"}
+    return [
+        EnvVarArgs(
+            name=name,
+            value_from=EnvVarSourceArgs(field_ref=ObjectFieldSelectorArgs(api_version="v1", field_path=path)),
+        )
+        for name, path in fields.items()
+    ]
+
+
+def shared_volumes(args: PostgresArgs) -> Mounted:
+    """What both containers mount: data, socket, rendered configuration, settings, credentials."""
+    parts = [
+        scratch("sockets", str(PATHS.sockets), limit_mib=8, in_memory=True),
+        scratch("runtime", str(PATHS.runtime), limit_mib=8, in_memory=True),
+        scratch("tmp", "/tmp", limit_mib=64),  # noqa: S108  the root file system is read-only
+        credential_volumes(KINDS, args.secret_names),
+    ]
+    settings = VolumeArgs(
+        name="settings", config_map=ConfigMapVolumeSourceArgs(name=SETTINGS_OBJECT, default_mode=0o444)
+    )
+    return Mounted(
+        volumes=[*(volume for part in parts for volume in part.volumes), settings],
+        mounts=[
+            VolumeMountArgs(name=DATA_VOLUME, mount_path=str(PATHS.volume)),
+            VolumeMountArgs(name="settings", mount_path=str(PATHS.config), read_only=True),
+            *(mount for part in parts for mount in part.mounts),
+        ],
+    )
+
+
+def token_volume() -> Mounted:
+    """The token for the Kubernetes API, as the kubelet mounts it by itself, but for one container alone."""
+    namespace = DownwardAPIVolumeFileArgs(
+        path="namespace", field_ref=ObjectFieldSelectorArgs(api_version="v1", field_path="metadata.namespace")
+    )
+    authority = ConfigMapProjectionArgs(name="kube-root-ca.crt", items=[KeyToPathArgs(key="ca.crt", path="ca.crt")])
+    sources = [
+        VolumeProjectionArgs(
+            service_account_token=ServiceAccountTokenProjectionArgs(path="token", expiration_seconds=TOKEN_LIFE_S)
+        ),
+        VolumeProjectionArgs(config_map=authority),
+        VolumeProjectionArgs(downward_api=DownwardAPIProjectionArgs(items=[namespace])),
+    ]
+    return Mounted(
+        volumes=[VolumeArgs(name="token", projected=ProjectedVolumeSourceArgs(default_mode=0o440, sources=sources))],
+        mounts=[VolumeMountArgs(name="token", mount_path=TOKEN_FOLDER, read_only=True)],
+    )
