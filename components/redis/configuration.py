@@ -50,6 +50,9 @@ def redis_conf(args: RedisArgs) -> str:
         "repl-diskless-sync": "yes",
         "repl-diskless-sync-delay": "1",
         "repl-diskless-sync-max-replicas": str(args.members - 1),
+        # the second connection of a copy comes from the pod's own address, and Sentinel takes it for one more replica
+        # (redis/redis#14728)
+        "repl-rdb-channel": "no",
         # a replica keeps its old copy until the new one has arrived whole
         "repl-diskless-load": "disabled",
         "client-output-buffer-limit": f"replica {args.maxmemory_mib // 2}mb {args.maxmemory_mib // 4}mb 60",

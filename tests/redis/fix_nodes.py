@@ -118,6 +118,10 @@ class Node:
         process.kill()
         process.wait()
 
+    def detach(self, program: str) -> subprocess.Popen[bytes]:
+        """Leave a program running without knowing of it, as a pod that was deleted by force."""
+        return self._processes.pop(program)
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to redis-server."""
         self._processes["sentinel" if self.is_sentinel else "member"].send_signal(number)

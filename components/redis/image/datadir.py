@@ -1,6 +1,8 @@
-"""The data folder of a data node: whether it holds a whole copy, and when it was last part of the whole."""
+"""The volume of a node: who owns it, whether it holds a whole copy, and when it was last part of the whole."""
 
+import fcntl
 import json
+import logging
 import os
 from pathlib import Path
 
@@ -8,17 +10,35 @@ from components.redis.image.state import LastSeen
 
 JOINING = "joining"
 LAST_SEEN = "last-seen.json"
+log = logging.getLogger("volume")
+
+
+def own(folder: Path) -> None:
+    """Take the volume for this process and for the program that it becomes; wait while another process has it.
+
+    After a forced deletion the old pod may still run when the new one of the same name starts on the same volume: two
+    servers would append to one file. The lock is on the folder itself, so that no cleaning takes it away; the kernel
+    gives it back when the last process that has it open ends.
+    """
+    volume = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(volume, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        log.info("wait: the pod before still uses the volume")
+        fcntl.flock(volume, fcntl.LOCK_EX)
+    os.set_inheritable(volume, True)
 
 
 def has_data(folder: Path) -> bool:
-    """Whether the folder holds a whole copy.
+    """Whether the folder holds a whole copy that redis-server will load: the append-only file.
 
+    It ignores a `dump.rdb` that stands alone, as a server leaves it whose other files are gone; that does not count.
     A replica that starts empty creates its files before its first copy has arrived; until then the mark stands that
     `begin_joining` set, and the folder counts as empty.
     """
     if (folder / JOINING).exists():
         return False
-    return (folder / "dump.rdb").exists() or any((folder / "appendonlydir").glob("*.manifest"))
+    return any((folder / "appendonlydir").glob("*.manifest"))
 
 
 def begin_joining(folder: Path) -> None:

@@ -18,6 +18,7 @@ log = logging.getLogger("member")
 
 def run(settings: Settings) -> None:
     """Wait for a role, then replace this program by redis-server; it waits as long as there is no proof of a role."""
+    datadir.own(settings.data_dir)
     decision = wait_for_role(settings)
     log.info("%s: %s", "lead" if isinstance(decision, Lead) else f"follow member {decision.master}", decision.why)
     prepare(settings, decision)

@@ -17,6 +17,7 @@ log = logging.getLogger("sentinel")
 
 def run(settings: Settings) -> None:
     """Write the files of this start, then replace this program by redis-server as a Sentinel."""
+    datadir.own(settings.data_dir)
     memory = remembered(settings) or wait_for_master(settings)
     log.info("watch %s", memory.master)
     prepare(settings, memory)
