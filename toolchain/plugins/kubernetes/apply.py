@@ -36,10 +36,14 @@ CONFLICT_HELP: Final = (
 )
 EXISTS_HELP: Final = """
 The resource already exists in the cluster. This can happen when:
-  - Renaming a Pulumi resource: use an alias to preserve the identity, or use deleteBeforeReplace if the resource needs replacement.
-  - Managing an existing resource: use a Patch resource (e.g. NamespacePatch) to manage specific fields without owning the resource lifecycle.
-  - Adopting a resource into Pulumi: use `pulumi import`. Note that protected resources (e.g. kube-system) cannot be deleted on destroy.
-  - Intentional upsert: set upsertExistingObjects on the provider to allow server-side apply to update existing objects on create."""
+  - Renaming a Pulumi resource: use an alias to preserve the identity, or use deleteBeforeReplace \
+if the resource needs replacement.
+  - Managing an existing resource: use a Patch resource (e.g. NamespacePatch) to manage specific fields \
+without owning the resource lifecycle.
+  - Adopting a resource into Pulumi: use `pulumi import`. Note that protected resources (e.g. kube-system) \
+cannot be deleted on destroy.
+  - Intentional upsert: set upsertExistingObjects on the provider to allow server-side apply \
+to update existing objects on create."""
 
 
 class Refused(Exception):
@@ -165,9 +169,8 @@ class Cluster:
         except ApiError as error:
             if error.code != http.client.CONFLICT:
                 raise
-            raise Refused(
-                f'{CONFLICT_HELP}\nThe resource managed by field manager "{target.manager}" had an apply conflict: {error}'
-            ) from error
+            who = f'The resource managed by field manager "{target.manager}"'
+            raise Refused(f"{CONFLICT_HELP}\n{who} had an apply conflict: {error}") from error
 
     def _own(self, place: str, live: Object, manager: str) -> None:
         for attempt in range(MIGRATION_TRIES):
@@ -261,7 +264,7 @@ class Cluster:
         place: str,
         target: Target,
         params: dict[str, str],
-        body: Any,
+        body: Any,  # noqa: ANN401
         content_type: str = "application/json",
     ) -> Object:
         answer, warnings = self._client.request(method, place, params=params, body=body, content_type=content_type)
@@ -295,7 +298,7 @@ UNSET: Final = object()
 
 def _set(obj: Any, steps: tuple[str | int, ...], value: Any) -> Any:  # noqa: ANN401
     first, rest = steps[0], steps[1:]
-    changed = dict(obj) if isinstance(obj, dict) else list(obj)
+    changed: Any = dict(obj) if isinstance(obj, dict) else list(obj)
     if rest:
         changed[first] = _set(obj[first], rest, value)
     elif value is UNSET:

@@ -1,13 +1,13 @@
 """Inputs as the provider wants them: named, in a namespace, normalised; or the reason why they cannot be used."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from toolchain.plugins.kubernetes import autoname, await_, normalize
 from toolchain.plugins.kubernetes.kinds import Type
 from toolchain.plugins.kubernetes.objects import WAIT_FOR, Kind, Object, annotation, dig, kind_of, name_of
 
-MANAGED_BY: str = "app.kubernetes.io/managed-by"
+MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 
 
 class InvalidInputs(Exception):
@@ -66,12 +66,13 @@ def checked(new: Object, old: Object, context: Context) -> Object:
 def _refuse(inputs: Object, context: Context) -> None:
     if context.type.is_list(inputs):
         raise InvalidInputs(
-            "list resources exist for compatibility with YAML manifests and Helm charts, and cannot be created directly. "
-            "Use the underlying resource type instead"
+            "list resources exist for compatibility with YAML manifests and Helm charts, "
+            "and cannot be created directly. Use the underlying resource type instead"
         )
     if context.type.is_patch(inputs) and not context.server_side_apply:
         raise InvalidInputs(
-            "patch resources require Server-Side Apply mode, which is enabled using the `enableServerSideApply` Provider config"
+            "patch resources require Server-Side Apply mode, "
+            "which is enabled using the `enableServerSideApply` Provider config"
         )
     if context.type.is_patch(inputs) and not dig(inputs, "metadata", "name"):
         raise InvalidInputs("patch resources require the `.metadata.name` field to be set")

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 from toolchain.plugins.kubernetes.credentials import Credentials
@@ -75,6 +75,18 @@ class Limiter:
         time.sleep(delay)
 
 
+class Link(NamedTuple):
+    """A connection to the server; http.client drops its own reference to the socket of a response that ends with it."""
+
+    http: http.client.HTTPConnection
+    sock: socket.socket
+
+    def close(self) -> None:
+        """Hang up."""
+        self.http.close()
+        self.sock.close()
+
+
 class Client:
     """Requests to one cluster; safe for use by many threads."""
 
@@ -84,8 +96,8 @@ class Client:
         self._credentials = Credentials(connection)
         self._limiter = Limiter(qps, burst)
         self._timeout_s = timeout_s
-        self._idle: queue.LifoQueue[http.client.HTTPConnection] = queue.LifoQueue()
-        self._watching: set[http.client.HTTPConnection] = set()
+        self._idle: queue.LifoQueue[Link] = queue.LifoQueue()
+        self._watching: set[Link] = set()
         self._lock = threading.Lock()
         self._stopped = threading.Event()
 
@@ -143,8 +155,7 @@ class Client:
         try:
             if answer.status >= http.client.BAD_REQUEST:
                 raise self._error(answer.status, answer.read())
-            if link.sock is not None:
-                link.sock.settimeout(timeout_s + self._timeout_s)
+            link.sock.settimeout(timeout_s + self._timeout_s)
             while not self._stopped.is_set() and (line := answer.readline()):
                 event = json.loads(line)
                 yield event["type"], event["object"]
@@ -155,8 +166,7 @@ class Client:
         finally:
             with self._lock:
                 self._watching.discard(link)
-            if ended and link.sock is not None:
-                link.sock.settimeout(self._timeout_s)
+            if ended:
                 self._give_back(link, answer)
             else:
                 link.close()
@@ -168,8 +178,12 @@ class Client:
         with self._lock:
             for link in self._watching:
                 with suppress(OSError):
-                    if link.sock is not None:
-                        link.sock.shutdown(socket.SHUT_RDWR)
+                    link.sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        while not self._idle.empty():
+            self._idle.get().close()
 
     def check_interrupt(self) -> None:
         """Raise Interrupted when the user cancelled."""
@@ -185,7 +199,7 @@ class Client:
 
     def _send(
         self, method: str, path: str, params: Mapping[str, str] | None, payload: bytes | None, content_type: str
-    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+    ) -> tuple[Link, http.client.HTTPResponse]:
         self._limiter.wait()
         target = self._url.path + quote(path, safe="/:") + (f"?{urlencode(params)}" if params else "")
         try:
@@ -194,8 +208,8 @@ class Client:
                 headers["Content-Type"] = content_type
             link = self._take()
             try:
-                link.request(method, target, payload, headers)
-                return link, link.getresponse()
+                link.http.request(method, target, payload, headers)
+                return link, link.http.getresponse()
             except BaseException:
                 link.close()
                 raise
@@ -213,24 +227,25 @@ class Client:
     def _unreachable(self, why: str) -> Unreachable:
         return Unreachable(f"the Kubernetes API server {self.connection.label} is unreachable: {why}")
 
-    def _take(self) -> http.client.HTTPConnection:
+    def _take(self) -> Link:
         while True:
             try:
                 link = self._idle.get_nowait()
             except queue.Empty:
                 return self._open()
             # Readable while nothing was asked means that the server has hung up.
-            if link.sock is not None and not select.select([link.sock], [], [], 0)[0]:
+            if not select.select([link.sock], [], [], 0)[0]:
                 return link
             link.close()
 
-    def _give_back(self, link: http.client.HTTPConnection, answer: http.client.HTTPResponse) -> None:
+    def _give_back(self, link: Link, answer: http.client.HTTPResponse) -> None:
         if answer.will_close:
             link.close()
         else:
+            link.sock.settimeout(self._timeout_s)
             self._idle.put(link)
 
-    def _open(self) -> http.client.HTTPConnection:
+    def _open(self) -> Link:
         url, proxy = self._url, urlsplit(self.connection.proxy)
         host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
         sock = socket.create_connection(
@@ -248,9 +263,9 @@ class Client:
             sock.close()
             raise
         sock.settimeout(self._timeout_s)
-        link = http.client.HTTPConnection(host, port)
-        link.sock = sock
-        return link
+        connection = http.client.HTTPConnection(host, port)
+        connection.sock = sock
+        return Link(connection, sock)
 
     def _error(self, code: int, data: bytes) -> ApiError | Unreachable:
         try:

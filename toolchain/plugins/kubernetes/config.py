@@ -16,8 +16,10 @@ DEFAULT_BURST: Final = 120
 CLUSTER_KEYS: Final = ("kubeconfig", "context", "cluster")
 IDENTIFIER: Final = "clusterIdentifier"
 UNSUPPORTED: Final = {
-    "renderYamlToDirectory": "rendering to files is not supported by this provider; use the official kubernetes plugin, or `make render`",
+    "renderYamlToDirectory": "not supported by this provider; use the official kubernetes plugin, or `make render`",
 }
+
+NOTHING_MUTABLE: Final = Mutable(config_map=False, secret=False)
 
 FLAGS: Final = {
     "deleteUnreachable": ("PULUMI_K8S_DELETE_UNREACHABLE", False),
@@ -50,7 +52,7 @@ class Config:
     patch_force: bool = False
     upsert: bool = False
     suppress_deprecation_warnings: bool = False
-    mutable: Mutable = Mutable(config_map=False, secret=False)
+    mutable: Mutable = NOTHING_MUTABLE
     qps: float = DEFAULT_QPS
     burst: int = DEFAULT_BURST
     timeout_s: float | None = None
@@ -133,10 +135,10 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[list[str], 
     before, now = old.get(IDENTIFIER), new.get(IDENTIFIER)
     if before and now:
         return differing, [IDENTIFIER] if before != now else []
-    unknown = [key for key in CLUSTER_KEYS if new.get(key) is UNKNOWN]
+    unknown: list[str] = [key for key in CLUSTER_KEYS if new.get(key) is UNKNOWN]
     if unknown:
         return differing, unknown
-    touched = [key for key in CLUSTER_KEYS if key in differing]
+    touched: list[str] = [key for key in CLUSTER_KEYS if key in differing]
     if not touched:
         return differing, []
     one, other = _active(old), _active(new)

@@ -67,7 +67,7 @@ class Discovery:
         return kind.kind not in CLUSTER_WIDE
 
     def declare(self, definition: Object) -> None:
-        """Remember the scope of a CustomResourceDefinition of the program, for objects that come before it is served."""
+        """Remember the scope of a CustomResourceDefinition of the program, for objects that come before it."""
         group, kind = text(dig(definition, "spec", "group")), text(dig(definition, "spec", "names", "kind"))
         scope = text(dig(definition, "spec", "scope"))
         if group and kind and scope:

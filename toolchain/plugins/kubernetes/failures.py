@@ -1,7 +1,7 @@
 """How the engine is told that something failed: with the official provider's words, and with what there is to keep."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2 as rpc
@@ -12,7 +12,7 @@ from toolchain.plugins.kubernetes.client import ApiError
 from toolchain.plugins.kubernetes.discovery import NoMatch
 from toolchain.plugins.serve import RpcFailure
 
-FORGET: str = (
+FORGET: Final = (
     "If the cluster was deleted, you can remove this resource from Pulumi state by rerunning the operation with the "
     'PULUMI_K8S_DELETE_UNREACHABLE environment variable set to "true"'
 )
@@ -37,8 +37,9 @@ def not_created(urn: str, kind: str, error: Exception, inputs: Mapping[str, Any]
     """The failure of a creation that left nothing behind."""
     if isinstance(error, NoMatch):
         return RpcFailure(
-            f'creation of resource "{urn}" with kind {kind} failed because the Kubernetes API server reported that the apiVersion '
-            f"for this resource does not exist. Verify that any required CRDs have been created: {error}"
+            f'creation of resource "{urn}" with kind {kind} failed because the Kubernetes API server reported '
+            "that the apiVersion for this resource does not exist. "
+            f"Verify that any required CRDs have been created: {error}"
         )
     text = plain(error, inputs)
     return RpcFailure(f'resource "{urn}" was not successfully created by the Kubernetes API server: {text}')

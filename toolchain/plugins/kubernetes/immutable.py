@@ -18,18 +18,26 @@ def _spec(*fields: str) -> tuple[Pattern, ...]:
     return tuple(("spec", *field.split(".")) for field in fields)
 
 
-CONTAINER: Final = ["args", "command", "env", "image", "imagePullPolicy", "lifecycle", "livenessProbe", "ports", "readinessProbe", "resources", "securityContext", "stdin", "stdinOnce", "terminationMessagePath", "terminationMessagePolicy", "tty", "volumeDevices", "volumeMounts", "workingDir"]
+# fmt: off
+CONTAINER: Final = (
+    "args", "command", "env", "image", "imagePullPolicy", "lifecycle", "livenessProbe", "ports", "readinessProbe",
+    "resources", "securityContext", "stdin", "stdinOnce", "terminationMessagePath", "terminationMessagePolicy",
+    "tty", "volumeDevices", "volumeMounts", "workingDir",
+)
 POD: Final = _spec(
-    *["affinity", "automountServiceAccountToken", "dnsConfig", "dnsPolicy", "enableServiceLinks", "hostAliases", "hostIPC", "hostNetwork", "hostPID", "hostname"],
-    *["imagePullSecrets", "nodeName", "nodeSelector", "overhead", "preemptionPolicy", "priority", "priorityClassName", "readinessGates", "restartPolicy"],
-    *["runtimeClassName", "schedulerName", "securityContext", "serviceAccount", "serviceAccountName", "shareProcessNamespace", "subdomain"],
-    *["terminationGracePeriodSeconds", "volumes"],
+    "affinity", "automountServiceAccountToken", "dnsConfig", "dnsPolicy", "enableServiceLinks", "hostAliases",
+    "hostIPC", "hostNetwork", "hostPID", "hostname", "imagePullSecrets", "nodeName", "nodeSelector", "overhead",
+    "preemptionPolicy", "priority", "priorityClassName", "readinessGates", "restartPolicy", "runtimeClassName",
+    "schedulerName", "securityContext", "serviceAccount", "serviceAccountName", "shareProcessNamespace", "subdomain",
+    "terminationGracePeriodSeconds", "volumes",
     *(f"{group}.*.{field}" for group in ("containers", "initContainers") for field in CONTAINER),
 )
 VOLUME: Final = _spec(
-    *["awsElasticBlockStore", "azureDisk", "azureFile", "cephfs", "cinder", "csi", "fc", "flexVolume", "flocker", "gcePersistentDisk", "glusterfs", "hostPath", "iscsi"],
-    *["local", "nfs", "photonPersistentDisk", "portworxVolume", "quobyte", "rbd", "scaleIO", "storageos", "vsphereVolume"],
+    "awsElasticBlockStore", "azureDisk", "azureFile", "cephfs", "cinder", "csi", "fc", "flexVolume", "flocker",
+    "gcePersistentDisk", "glusterfs", "hostPath", "iscsi", "local", "nfs", "photonPersistentDisk", "portworxVolume",
+    "quobyte", "rbd", "scaleIO", "storageos", "vsphereVolume",
 )
+# fmt: on
 STATEFUL_SET: Final = _spec(
     "podManagementPolicy", "revisionHistoryLimit", "selector", "serviceName", "volumeClaimTemplates"
 )
@@ -83,8 +91,8 @@ def forces(patterns: tuple[Pattern, ...], path: Path, value: Any) -> bool:  # no
     """Whether a change at the path forces a replacement.
 
     Args:
-        value: what stands at the path in the new inputs (or, for a removal, stood there): a pattern deeper than the path
-            matters only when the value has it.
+        value: what stands at the path in the new inputs, or stood there before a removal: a pattern deeper than the
+            path matters only when the value has it.
     """
     return any(_matches(pattern, path, value) for pattern in patterns)
 

@@ -13,8 +13,8 @@ SHORTEST_REDACTED: Final = 4
 def annotate(values: Object, inputs: Mapping[str, Any]) -> Object:
     """`values` marked secret wherever the inputs are.
 
-    Objects are marked field by field, a list with a secret as a whole. A Secret's `data` and `stringData` are always secret, and so is
-    the copy of them that `kubectl apply` leaves in an annotation.
+    Objects are marked field by field, a list with a secret as a whole. A Secret's `data` and `stringData` are always
+    secret, and so is the copy of them that `kubectl apply` leaves in an annotation.
     """
     marked = {key: _annotate_value(value, inputs[key]) if key in inputs else value for key, value in values.items()}
     if values.get("kind") != "Secret":

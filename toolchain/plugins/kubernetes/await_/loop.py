@@ -149,8 +149,9 @@ class Waiter:
             found = self._client.get(resource.path(query.namespace), labelSelector=query.labels)
         except (ApiError, NoMatch):
             return []  # a user who may not see pods can still wait for their owner
-        items: list[Object] = found.get("items") or []
-        return items
+        # A list does not repeat in its items what they are.
+        named = {"apiVersion": query.kind.api_version, "kind": query.kind.kind}
+        return [named | item for item in found.get("items") or []]
 
     def _failure(self, headline: str, status: Status, obj: Object, related: dict[str, list[Object]]) -> NotReady:
         pods = [obj] if kind_of(obj).kind == "Pod" else related.get("pods", [])
