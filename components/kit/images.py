@@ -79,6 +79,6 @@ def content_tag(name: str, root: Path = ROOT) -> str:
     return digest.hexdigest()[:12]
 
 
-def reference(name: str, registry: str = LOCAL_REGISTRY) -> str:
-    """The full reference of an image as it is now: `<registry>/<name>:<content tag>`."""
-    return f"{registry}/{name}:{content_tag(name)}"
+def reference(name: str, registry: str = LOCAL_REGISTRY, tag: str | None = None) -> str:
+    """The full reference `<registry>/<name>:<tag>`; the tag is the content tag unless it is given."""
+    return f"{registry}/{name}:{tag or content_tag(name)}"

@@ -3,10 +3,9 @@
 import argparse
 
 from components.kit.images import IMAGES, content_tag, reference
-from toolchain.images.build import ensure
+from toolchain.images.build import archive, ensure
 from toolchain.images.push import push
 from toolchain.kit.console import main_guard
-from toolchain.kit.paths import cache_dir
 
 
 def main() -> None:
@@ -32,11 +31,12 @@ def main() -> None:
 def describe(name: str) -> str:
     """One line about an image."""
     try:
-        archive = cache_dir() / "images" / f"{name}-{content_tag(name)}" / f"{name}.tar"
+        tag = content_tag(name)
     except FileNotFoundError as error:
         return f"{name}: {error}"
-    size = f"{archive.stat().st_size / 1e6:.0f} MB" if archive.exists() else "not built"
-    return f"{reference(name)}  {size}"
+    tar = archive(name, tag)
+    size = f"{tar.stat().st_size / 1e6:.0f} MB" if tar.exists() else "not built"
+    return f"{reference(name, tag=tag)}  {size}"
 
 
 if __name__ == "__main__":

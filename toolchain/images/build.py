@@ -33,52 +33,62 @@ def ensure(names: Sequence[str] = ()) -> dict[str, Path]:
 def ensure_one(name: str) -> Path:
     """The archive of one image, after that of its base."""
     try:
-        key = f"{name}-{content_tag(name)}"
+        tag = content_tag(name)
+        base_tag = content_tag("base") if source(name).on_base else None
     except (ValueError, FileNotFoundError) as error:
         raise ToolError(str(error)) from error
-    before = ensure_one("base") if source(name).on_base else None
-    folder = build_once("images", key, partial(build, name, before))
-    return folder / f"{name}.tar"
+    if base_tag is not None:
+        ensure_one("base")
+    build_once("images", f"{name}-{tag}", partial(build, name, tag, base_tag))
+    return archive(name, tag)
 
 
-def build(name: str, before: Path | None, folder: Path) -> None:
-    """Build one image into `folder`, on the archive of its base if it has one."""
+def archive(name: str, tag: str) -> Path:
+    """Where the archive of an image is, or will be, in the cache."""
+    return cache_dir() / "images" / f"{name}-{tag}" / f"{name}.tar"
+
+
+def build(name: str, tag: str, base_tag: str | None, folder: Path) -> None:
+    """Build one image into `folder`, on the cached base of that tag if it has one."""
     require_root_linux("building images")
     apt_ensure(PACKAGES)
-    archive = folder / f"{name}.tar"
-    storage = cache_dir() / "images" / f".storage-{name}-{content_tag(name)}"
+    tar = folder / f"{name}.tar"
+    title = reference(name, tag=tag)
+    storage = cache_dir() / "images" / f".storage-{name}-{tag}"
     with step(f"image {name}"), scratch(name, storage) as buildah:
         if source(name).containerfile is None:
-            build_base(buildah, name, folder)
+            build_base(buildah, title, folder)
         else:
-            build_containerfile(buildah, name, before)
-        buildah.save(reference(name), archive)
-    say(f"    image {name}: {archive.stat().st_size / 1e6:.0f} MB as {reference(name)}")
-    prune(name, keep=folder)
+            build_containerfile(buildah, name, title, base_tag)
+        if content_tag(name) != tag:
+            raise ToolError(f"image {name}: its files changed while it was being built; run the command again")
+        buildah.save(title, tar)
+    say(f"    image {name}: {tar.stat().st_size / 1e6:.0f} MB as {title}")
+    prune(name, keep=archive(name, tag).parent)
 
 
-def build_base(buildah: Buildah, name: str, folder: Path) -> None:
+def build_base(buildah: Buildah, title: str, folder: Path) -> None:
     """The base: a root file system of Debian packages. The apt settings of this machine stay beside the archive."""
     tar = buildah.storage / "root.tar"
     what = base.recipe()
     base.make(what, tar)
     shutil.copytree(buildah.storage / "apt", folder / "apt")
-    buildah.import_root(tar, reference(name), what.environment)
+    buildah.import_root(tar, title, what.environment)
 
 
-def build_containerfile(buildah: Buildah, name: str, before: Path | None) -> None:
+def build_containerfile(buildah: Buildah, name: str, title: str, base_tag: str | None) -> None:
     """Build a Containerfile in a context that holds nothing but the files that count for the tag."""
     context = buildah.storage / "context"
     assemble(name, context)
     options: list[str] = []
-    if before is not None:
+    if base_tag is not None:
+        before = archive("base", base_tag)
         buildah.pull(before)
-        apt = buildah.storage / "apt"
-        shutil.copytree(before.parent / "apt", apt)
-        options = ["--build-arg", f"BASE={reference('base')}", *mounts(buildah.storage, apt)]
+        apt = Path(shutil.copytree(before.parent / "apt", buildah.storage / "apt"))
+        options = ["--build-arg", f"BASE={reference('base', tag=base_tag)}", *mounts(buildah.storage, apt)]
     if name == "pause":
         compile_pause(context)
-    buildah.build(context / str(source(name).containerfile), context, reference(name), options)
+    buildah.build(context / str(source(name).containerfile), context, title, options)
 
 
 def assemble(name: str, context: Path) -> None:

@@ -28,9 +28,10 @@ def push_one(name: str, archive: Path, registry: str) -> str:
         raise ToolError(f"registry = {registry!r}: not HOST[:PORT][/PREFIX]; leave the scheme out")
     local = host.rsplit(":", 1)[0] if host.count(":") == 1 or host.startswith("[") else host
     options = ["--tls-verify=false"] if local in LOOPBACK else []
-    target = reference(name, registry)
+    _, _, tag = archive.parent.name.rpartition("-")
+    target = reference(name, registry, tag)
     storage = cache_dir() / "images" / f".push-{archive.parent.name}"
     with step(f"push {target}"), scratch(f"push {name}", storage) as buildah:
         buildah.pull(archive)
-        buildah.push(reference(name), target, options)
+        buildah.push(reference(name, tag=tag), target, options)
     return target
