@@ -42,6 +42,13 @@ def test_an_official_pulumi_on_path_wins_and_our_own_does_not_count(tmp_path: Pa
     assert tools.users_pulumi({"PATH": str(tools.OWN_BIN)}) is None
 
 
+def test_a_pulumi_of_the_build_cache_is_not_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRADING_CACHE", str(tmp_path))
+    there = tmp_path / "go" / "bin"
+    there.mkdir(parents=True)
+    assert tools.users_pulumi({"PATH": official_pulumi(there)}) is None
+
+
 def test_state_and_passphrase_of_the_local_stack_have_defaults() -> None:
     env = tools.pulumi_env({"PATH": ""}, "local")
     assert env["PULUMI_BACKEND_URL"] == f"file://{LOCAL / 'pulumi-state'}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolchain.kit.console import ToolError, say, step
-from toolchain.kit.paths import LOCAL, ROOT
+from toolchain.kit.paths import LOCAL, ROOT, cache_dir
 
 PASSPHRASE = "local"  # noqa: S105 - of stack local only, see docs/adr/0008-local-state.md
 OWN_BIN = LOCAL / "bin"
@@ -54,8 +54,9 @@ def users_kubeconfig(env: Mapping[str, str]) -> str | None:
 
 def users_pulumi(env: Mapping[str, str]) -> str | None:
     """The path of a pulumi that the user installed, or None when only the built one is there."""
-    ours = {str(OWN_BIN)}
-    path = os.pathsep.join(p for p in env.get("PATH", "").split(os.pathsep) if p not in ours)
+    ours = (OWN_BIN, cache_dir())
+    folders = [Path(p) for p in env.get("PATH", "").split(os.pathsep) if p]
+    path = os.pathsep.join(str(p) for p in folders if not any(p.is_relative_to(own) for own in ours))
     return shutil.which("pulumi", path=path)
 
 
