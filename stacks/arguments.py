@@ -11,10 +11,12 @@ from components.kit import images
 from components.kit.errors import NOT_SET, InvalidArgs, Problem
 from components.kit.rules import one_of
 from components.network.args import NetworkArgs, Quota
+from components.postgres.args import PostgresArgs
+from components.postgres.names import DATABASE, member_hosts
 from components.redis.args import RedisArgs
 from components.redis.image.settings import SENTINEL_PORT
 from components.trading.args import Feed, TradingArgs
-from stacks.flows import SQL_PORT, flows
+from stacks.flows import flows
 from stacks.sections import StackConfig
 
 PULL_SECRET = RegistryLogin.secret_name
@@ -31,6 +33,7 @@ class Arguments:
 
     network: NetworkArgs
     credentials: CredentialsArgs
+    postgres: PostgresArgs
     redis: RedisArgs
     trading: TradingArgs
 
@@ -51,10 +54,10 @@ def arguments(config: StackConfig) -> Arguments:
             return None
 
     network, credentials = checked(_network), checked(_credentials)
-    redis, trading = checked(_redis), checked(_trading)
-    if problems or network is None or credentials is None or redis is None or trading is None:
+    postgres, redis, trading = checked(_postgres), checked(_redis), checked(_trading)
+    if problems or network is None or credentials is None or postgres is None or redis is None or trading is None:
         raise InvalidArgs(problems)
-    return Arguments(network=network, credentials=credentials, redis=redis, trading=trading)
+    return Arguments(network=network, credentials=credentials, postgres=postgres, redis=redis, trading=trading)
 
 
 def asks_for_login(registry: str) -> bool:
@@ -101,6 +104,17 @@ def _credentials(config: StackConfig) -> CredentialsArgs:
     return CredentialsArgs(namespace=config.namespace, epochs=config.credentials)
 
 
+def _postgres(config: StackConfig) -> PostgresArgs:
+    return PostgresArgs(
+        namespace=config.namespace,
+        image=_image(config, "postgres"),
+        pull_secrets=_pull_secrets(config),
+        secret_names=SECRET_NAMES,
+        storage_class=config.storage_class or None,
+        **config.postgres.given(),
+    )
+
+
 def _redis(config: StackConfig) -> RedisArgs:
     return RedisArgs(
         namespace=config.namespace,
@@ -119,8 +133,8 @@ def _trading(config: StackConfig) -> TradingArgs:
         image=_image(config, "trading"),
         pull_secrets=_pull_secrets(config),
         secret_names=SECRET_NAMES,
-        postgres_hosts=tuple(f"postgres-{n}.postgres-repl:{SQL_PORT}" for n in range(3)),
-        postgres_database="trading",
+        postgres_hosts=member_hosts(config.postgres.members or PostgresArgs.members),
+        postgres_database=DATABASE,
         redis_sentinels=tuple(f"{RedisArgs.instance}-sentinel-{n}:{SENTINEL_PORT}" for n in range(sentinels)),
         redis_master=RedisArgs.master_name,
         feed=Feed(**config.trading.feed.given()),

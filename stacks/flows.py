@@ -1,15 +1,15 @@
 """Who may talk to whom in the platform: the table that the NetworkPolicies are made of."""
 
 from components.network.flows import Addresses, Flow, Namespaces, Pods
+from components.postgres import names as postgres
 from components.redis.image.settings import AGENT_PORT, REDIS_PORT, SENTINEL_PORT
 from components.trading.pods import HTTP_PORT
 from stacks.sections import NetworkSection
 
 FEED, ENGINE, API = (Pods("trading", role) for role in ("feed", "engine", "api"))
-POSTGRES = Pods("postgres")
+POSTGRES = Pods(postgres.APP)
 REDIS, SENTINEL = Pods("redis", "server"), Pods("redis", "sentinel")
 
-SQL_PORT, PATRONI_PORT = 5432, 8008
 KUBERNETES_API = (443, 6443)
 
 
@@ -19,13 +19,13 @@ def flows(network: NetworkSection) -> tuple[Flow, ...]:
         flow
         for role in (FEED, ENGINE, API)
         for flow in (
-            Flow(role, POSTGRES, (SQL_PORT,)),
+            Flow(role, POSTGRES, (postgres.POSTGRES_PORT,)),
             Flow(role, REDIS, (REDIS_PORT,)),
             Flow(role, SENTINEL, (SENTINEL_PORT,)),
         )
     )
     members = (
-        Flow(POSTGRES, POSTGRES, (SQL_PORT, PATRONI_PORT)),
+        Flow(POSTGRES, POSTGRES, (postgres.POSTGRES_PORT, postgres.PATRONI_PORT, postgres.AGENT_PORT)),
         # a member proves its role by what the processes and the agents of all the others say
         *(Flow(one, REDIS, (REDIS_PORT, AGENT_PORT)) for one in (REDIS, SENTINEL)),
         *(Flow(one, SENTINEL, (SENTINEL_PORT, AGENT_PORT)) for one in (REDIS, SENTINEL)),

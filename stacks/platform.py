@@ -7,6 +7,7 @@ import pulumi_random
 from components.credentials.component import Credentials
 from components.credentials.registry import RegistryArgs, RegistryLogin
 from components.network.component import Network
+from components.postgres.component import Postgres
 from components.redis.component import Redis
 from components.trading.component import Trading
 from stacks.arguments import arguments, asks_for_login, registry_host
@@ -39,13 +40,14 @@ def deploy(config: StackConfig, secrets: Secrets) -> None:
             password=secrets["registryPassword"],
         )
         before.append(RegistryLogin("registry", login, options(network)))
+    postgres = Postgres("postgres", args.postgres, options(*before))
     redis = Redis("redis", args.redis, options(*before))
     trading = Trading("trading", args.trading, options(*before))
 
     pulumi.export("namespace", config.namespace)
     pulumi.export("apiService", f"{trading.api_service}.{config.namespace}.svc:{trading.api_port}")
     pulumi.export("apiKey", credentials.current("api", args.credentials))
-    pulumi.export("postgresHosts", list(args.trading.postgres_hosts))
+    pulumi.export("postgresHosts", list(postgres.hosts))
     pulumi.export("redisSentinels", list(redis.sentinels))
 
 

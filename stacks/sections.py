@@ -36,6 +36,30 @@ def _args(value: object) -> object:
     return Resources(**value.given()) if isinstance(value, ResourcesSection) else value
 
 
+class PostgresSection(Section):
+    """PostgreSQL and Patroni; see `components.postgres.args.PostgresArgs`."""
+
+    members: int | None = None
+    synchronous_standbys: int | None = None
+    storage_gib: int
+    keep_volumes: bool | None = None
+    resources: ResourcesSection
+    agent_resources: ResourcesSection | None = None
+    shared_buffers_mib: int | None = None
+    max_connections: int | None = None
+    max_wal_mib: int | None = None
+    max_slot_wal_mib: int | None = None
+    ttl_s: int | None = None
+    loop_wait_s: int | None = None
+    retry_timeout_s: int | None = None
+    primary_start_timeout_s: int | None = None
+    primary_stop_timeout_s: int | None = None
+    wal_timeout_s: int | None = None
+    grace_period_s: int | None = None
+    startup_budget_s: int | None = None
+    rto_target_s: int | None = None
+
+
 class RedisSection(Section):
     """Redis and Sentinel; see `components.redis.args.RedisArgs`."""
 
@@ -130,6 +154,7 @@ class StackConfig(Section):
     credentials: dict[str, int] = {}
     network: NetworkSection = NetworkSection()
     quota: QuotaSection
+    postgres: PostgresSection
     redis: RedisSection
     trading: TradingSection
 

@@ -99,8 +99,12 @@ def test_every_pod_is_hardened_beyond_it(stack: str) -> None:
 
 
 def test_only_pods_that_call_the_api_have_a_token(stack: str) -> None:
-    with_token = {pod.where for pod in pods(stack) if pod.spec.get("automountServiceAccountToken") is not False}
-    assert with_token <= {"statefulset-postgres.yaml"}
+    with_token = {
+        pod.where
+        for pod in pods(stack)
+        if pod.spec.get("automountServiceAccountToken") is not False or "serviceAccountToken" in repr(pod.spec)
+    }
+    assert with_token == {"statefulset-postgres.yaml"}
 
 
 def test_every_container_has_requests_and_a_memory_limit(stack: str) -> None:
@@ -175,6 +179,14 @@ def test_the_pods_fit_into_the_quota_with_room_for_an_update(stack: str) -> None
     assert count <= int(hard["pods"])
     assert cpu_m <= cpu(hard["requests.cpu"])
     assert memory_mib <= memory(hard["limits.memory"])
+    claims = [
+        memory(claim["spec"]["resources"]["requests"]["storage"])
+        for it in objects(stack, "StatefulSet").values()
+        for claim in it["spec"]["volumeClaimTemplates"]
+        for _ in range(it["spec"]["replicas"])
+    ]
+    assert len(claims) <= int(hard["persistentvolumeclaims"])
+    assert sum(claims) <= memory(hard["requests.storage"])
 
 
 def cpu(text: str) -> int:
@@ -182,7 +194,7 @@ def cpu(text: str) -> int:
 
 
 def memory(text: str) -> int:
-    return int(text[:-2]) * {"Mi": 1, "Gi": 1024}[text[-2:]]
+    return int(text[:-2]) * {"Mi": 1, "Gi": 1024, "Ti": 1024**2}[text[-2:]]
 
 
 def test_the_key_of_the_api_leaves_the_stack_as_a_secret_only(stack: str) -> None:
