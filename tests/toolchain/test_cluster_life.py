@@ -28,51 +28,7 @@ pytestmark = pytest.mark.cluster
 
 PORT = 17543
 FORWARDED = 17580
-MANIFESTS = """
-apiVersion: v1
-kind: Namespace
-metadata: {name: life, labels: {pod-security.kubernetes.io/enforce: restricted}}
----
-apiVersion: v1
-kind: Service
-metadata: {name: web, namespace: life}
-spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
----
-apiVersion: apps/v1
-kind: StatefulSet
-metadata: {name: web, namespace: life}
-spec:
-  replicas: 3
-  serviceName: web
-  podManagementPolicy: Parallel
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      terminationGracePeriodSeconds: 1
-      automountServiceAccountToken: false
-      securityContext: {runAsNonRoot: true, runAsUser: 1234, fsGroup: 4321, seccompProfile: {type: RuntimeDefault}}
-      affinity:
-        podAntiAffinity:
-          requiredDuringSchedulingIgnoredDuringExecution:
-          - {topologyKey: topology.kubernetes.io/zone, labelSelector: {matchLabels: {app: web}}}
-      containers:
-      - name: web
-        image: IMAGE
-        command: [perl, -MIO::Socket::INET, -e]
-        args:
-        - |
-          $SIG{TERM} = sub { exit };
-          open($f, '>>', '/data/starts'); print $f "x\\n"; close $f;
-          $s = IO::Socket::INET->new(LocalPort => 8080, Listen => 9, ReuseAddr => 1) or die;
-          while ($c = $s->accept) { <$c>; print $c "HTTP/1.0 200 OK\\r\\n\\r\\n$ENV{HOSTNAME}\\n"; close $c }
-        securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}, readOnlyRootFilesystem: true}
-        readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}
-        volumeMounts: [{name: data, mountPath: /data}]
-  volumeClaimTemplates:
-  - metadata: {name: data}
-    spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
-"""
+MANIFESTS = Path(__file__).with_name("test_cluster_pods.yaml")
 ASK = (
     "$s = IO::Socket::INET->new(PeerAddr => shift, PeerPort => shift, Timeout => 2) or exit 7;"
     'print $s "GET / HTTP/1.0\\r\\n\\r\\n"; print((<$s>)[-1])'
@@ -192,7 +148,7 @@ def running(here: Here) -> Here:
     """The cluster, up, with three pods, each with a volume."""
     here.run("up")
     here.run("load", str(images.ensure(["base"])["base"]))
-    here.kubectl("apply", "-f", "-", given=MANIFESTS.replace("IMAGE", reference("base")))
+    here.kubectl("apply", "-f", "-", given=MANIFESTS.read_text().replace("IMAGE", reference("base")))
     here.pods_ready()
     return here
 

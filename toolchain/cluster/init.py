@@ -101,7 +101,8 @@ class Init:
 
     def prepare(self) -> None:
         """Mounts that only this member sees, its host name, and as many open files as allowed."""
-        linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
+        # Nothing mounted here is seen outside; what is unmounted outside must not be kept alive by a copy in here.
+        linux.mount("none", "/", flags=linux.MS_REC | linux.MS_SLAVE)
         safe = linux.MS_NOSUID | linux.MS_NODEV
         linux.mount("proc", "/proc", "proc", safe | linux.MS_NOEXEC)
         for folder in ("/run", "/var/log", "/var/lib/cni"):

@@ -22,7 +22,6 @@ from toolchain.cluster.packages import ensure_packages
 from toolchain.cluster.processes import Process, wait_until
 from toolchain.cluster.state import PORT_VARIABLE, Cluster
 from toolchain.kit.console import ToolError, say, step
-from toolchain.kit.host import require_root_linux
 from toolchain.kit.paths import ROOT
 
 CNI_STATE = Path("/var/lib/cni")
@@ -33,12 +32,11 @@ STOP_TIMEOUT_S = 30
 def up(cluster: Cluster) -> None:
     """Bring the cluster up, or repair what is missing of it; three Ready nodes at the end.
 
-    Raises `ToolError` before anything is changed when this is not root on Linux, the port is taken, or containers
-    cannot live here.
+    Raises `ToolError` before anything is changed when the port is taken or containers cannot live here.
     """
-    require_root_linux("the local cluster")
     require_port(cluster)
     prepare.require_suitable(cluster.local)
+    network.require_bridge_filter()
     begin = time.monotonic()
     with cluster.lock():
         ensure_packages()
@@ -168,7 +166,6 @@ def ready_nodes(cluster: Cluster) -> dict[str, datetime]:
 
 def stop(cluster: Cluster) -> None:
     """Stop all processes gently and keep the data; `up` goes on from there."""
-    require_root_linux("the local cluster")
     with cluster.lock(), step("stop"):
         # Nodes first, so that no pod is restarted elsewhere, and its volumes are at rest.
         for group in (plan.NODES, (plan.CONTROL,)):
@@ -187,7 +184,6 @@ def ended(process: Process) -> bool:
 
 def down(cluster: Cluster) -> None:
     """Remove the cluster: processes, namespaces, mounts, cgroups and all its data."""
-    require_root_linux("the local cluster")
     with cluster.lock(), step("take the cluster down"):
         for member in plan.MEMBERS:
             init = cluster.init(member)

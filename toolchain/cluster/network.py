@@ -3,6 +3,7 @@
 The machine's own namespace gets no interface, no route and no rule.
 """
 
+import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -30,6 +31,20 @@ def inside(namespace: str, *argv: str) -> str:
 def existing(cluster: str) -> list[str]:
     """The namespaces of a cluster that are there."""
     return sorted(each.name for each in NAMED.glob(f"{cluster}-*")) if NAMED.is_dir() else []
+
+
+def require_bridge_filter() -> None:
+    """Raise `ToolError` unless the kernel shows bridged packets to kube-proxy's rules, loading its module if need be.
+
+    Without it a Service is not reached by pods on the node of its endpoint.
+    """
+    setting = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+    if not setting.exists() and shutil.which("modprobe"):
+        subprocess.run(["modprobe", "br_netfilter"], capture_output=True, check=False)
+    if not setting.exists():
+        raise ToolError(
+            "the kernel has no br_netfilter; load that module, or use a cluster of your own: KUBECONFIG=<file>"
+        )
 
 
 def ensure(cluster: str) -> None:
