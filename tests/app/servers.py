@@ -131,7 +131,9 @@ class Postgres:
         return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
 
     def _run(self, program: str, *args: str) -> None:
-        subprocess.run([*self._as_user(), str(self._programs / program), *args], check=True, capture_output=True, cwd="/")
+        subprocess.run(
+            [*self._as_user(), str(self._programs / program), *args], check=True, capture_output=True, cwd="/"
+        )
 
 
 class RedisSet:
@@ -222,7 +224,10 @@ def write_certificate(folder: Path) -> None:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    for file, content in (("server.key", private), ("server.crt", certificate.public_bytes(serialization.Encoding.PEM))):
+    for file, content in (
+        ("server.key", private),
+        ("server.crt", certificate.public_bytes(serialization.Encoding.PEM)),
+    ):
         (folder / file).write_bytes(content)
         (folder / file).chmod(0o600)
         shutil.chown(folder / file, USER, USER)

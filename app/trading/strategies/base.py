@@ -31,6 +31,6 @@ class Strategy(Protocol):
     @property
     def window(self) -> int: ...
 
-    def direction(self, bars: Sequence[Bar]) -> Direction:
-        """What it wants after the newest of its `window` bars (one symbol, oldest first)."""
+    def direction(self, bars: Sequence[Bar]) -> Direction | None:
+        """What it wants after the newest of its `window` bars (one symbol, oldest first); None: leave it as it is."""
         ...

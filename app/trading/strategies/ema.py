@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from trading.domain.prices import BASIS_POINT
 from trading.marketdata.bars import Bar
 from trading.strategies.base import Direction
 
@@ -14,10 +15,12 @@ class EmaCrossover:
 
     Attributes:
         fast, slow: spans in bars; the customary 10 and 30.
+        band: how far apart the averages must be to count, as a share of the slow one, so that noise is not traded.
     """
 
     fast: int = 10
     slow: int = 30
+    band: Decimal = 10 * BASIS_POINT
 
     def __post_init__(self) -> None:
         if not 1 <= self.fast < self.slow:
@@ -33,10 +36,14 @@ class EmaCrossover:
         """Four slow spans: what is older would weigh less than 0.1 %."""
         return 4 * self.slow
 
-    def direction(self, bars: Sequence[Bar]) -> Direction:
-        """See `Strategy.direction`; FLAT when the averages are equal."""
+    def direction(self, bars: Sequence[Bar]) -> Direction | None:
+        """See `Strategy.direction`; None within the band."""
         closes = [bar.close for bar in bars]
-        return Direction.LONG if ema(closes, self.fast) > ema(closes, self.slow) else Direction.FLAT
+        slow = ema(closes, self.slow)
+        apart = ema(closes, self.fast) - slow
+        if abs(apart) <= slow * self.band:
+            return None
+        return Direction.LONG if apart > 0 else Direction.FLAT
 
 
 def ema(values: Sequence[Decimal], span: int) -> Decimal:
