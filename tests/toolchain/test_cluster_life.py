@@ -141,6 +141,7 @@ def here() -> Iterator[Here]:
     found = Here(Cluster(local, PORT), env, machine(local))
     yield found
     found.run("down")
+    local.rmdir()
 
 
 @pytest.fixture(scope="module")
