@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from toolchain.cluster import cgroups, forwards, load, prepare, provisioner, status
+from toolchain.cluster import cgroups, forwards, load, packages, prepare, provisioner, status
 from toolchain.cluster.__main__ import parser
 from toolchain.cluster.api import Api
 from toolchain.cluster.certificates import Authority, Identity, ensure_issued, utc_now
@@ -186,6 +186,19 @@ def test_file_system_of_a_path() -> None:
     kinds = [prepare.file_system(Path(path), mounts) for path in ("/srv/x", "/home/x/y", "/home/a b/c", "/homes")]
 
     assert kinds == ["ext4", "xfs", "overlay", "ext4"]
+
+
+def test_no_service_starts_while_packages_are_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    policy = tmp_path / "policy-rc.d"
+    monkeypatch.setattr(packages, "POLICY", policy)
+    with packages.no_service_starts():
+        assert subprocess.run([policy], check=False).returncode == 101
+    assert not policy.exists()
+
+    policy.write_text("#!/bin/sh\nexit 0\n")
+    with packages.no_service_starts():
+        assert policy.read_text() == "#!/bin/sh\nexit 0\n"
+    assert policy.exists()
 
 
 def test_a_process_is_known_by_its_start_too(tmp_path: Path) -> None:
