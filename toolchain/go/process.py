@@ -13,9 +13,9 @@ HEARTBEAT_S = 10
 LAST_LINES = 15
 
 
-def last_line(messages: Sequence[str]) -> str:
-    """The latest message, cut to fit a line of a terminal."""
-    return messages[-1][:90] if messages else ""
+def last_line(lines: Sequence[str]) -> str:
+    """The latest line, cut to fit a terminal."""
+    return lines[-1][:90] if lines else ""
 
 
 def run(
@@ -28,11 +28,12 @@ def run(
 ) -> list[str]:
     """Run a command to its end; returns the lines of its standard output.
 
-    Every `HEARTBEAT_S` seconds one line on stderr says what runs, for how long, and what `describe` makes of the lines
-    that the command wrote to its stderr. Raises `ToolError` with the last lines when the command fails.
+    Every `HEARTBEAT_S` seconds one line on stderr says what runs, for how long, and what `describe` makes of all lines
+    that the command has written so far. Raises `ToolError` with the last lines when the command fails.
     """
     out: list[str] = []
     messages: list[str] = []
+    both: list[str] = []
     try:
         process = subprocess.Popen(
             list(argv),
@@ -46,11 +47,11 @@ def run(
     except OSError as error:
         raise ToolError(f"{label}: {argv[0]} does not start: {error.strerror}") from error
     with process:
-        readers = [follow(process.stdout, out), follow(process.stderr, messages)]
+        readers = [follow(process.stdout, out, both), follow(process.stderr, messages, both)]
         begin = time.monotonic()
         try:
             while (code := wait(process, HEARTBEAT_S)) is None:
-                say(f"    {label}: {time.monotonic() - begin:.0f} s {describe(messages)}".rstrip())
+                say(f"    {label}: {time.monotonic() - begin:.0f} s {describe(both)}".rstrip())
         except BaseException:
             process.terminate()
             raise
@@ -62,9 +63,15 @@ def run(
     return out
 
 
-def follow(stream: IO[str] | None, lines: list[str]) -> threading.Thread:
-    """Collect the lines of a stream as they come, in a thread."""
-    thread = threading.Thread(target=lambda: lines.extend(line.rstrip() for line in stream or ()), daemon=True)
+def follow(stream: IO[str] | None, *lists: list[str]) -> threading.Thread:
+    """Collect the lines of a stream in each of the lists as they come, in a thread."""
+
+    def read() -> None:
+        for line in stream or ():
+            for lines in lists:
+                lines.append(line.rstrip())
+
+    thread = threading.Thread(target=read, daemon=True)
     thread.start()
     return thread
 
