@@ -29,6 +29,7 @@ from toolchain.plugins.kubernetes.objects import (
     kind_of,
     split_id,
 )
+from toolchain.plugins.kubernetes.schema import schema
 from toolchain.plugins.kubernetes.session import Session, open_session
 from toolchain.plugins.serve import Context, RpcFailure
 from toolchain.plugins.values import has_unknown, marshal, unmarshal
@@ -71,7 +72,7 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     def GetSchema(self, request: rpc.GetSchemaRequest, context: Context) -> rpc.GetSchemaResponse:
         """The package's schema."""
-        return rpc.GetSchemaResponse(schema="{}")
+        return rpc.GetSchemaResponse(schema=schema(VERSION))
 
     def Cancel(self, request: Empty, context: Context) -> Empty:
         """End every wait at once; what was created so far is reported, and so kept in the state."""

@@ -82,8 +82,9 @@ class Waiter:
             self._engine.status(self._urn, held or "Resource scheduled for deletion")
             left = deadline - time.monotonic()
             if left <= 0:
-                reasons = (held,) if held else tuple(_conditions(current))
-                raise NotReady(f"timed out waiting for deletion of {kind_of(obj).kind} '{name}'", reasons, current)
+                why = held or "; ".join(_conditions(current)) or "it still exists"
+                # One line: of a failed deletion the CLI shows no list of reasons.
+                raise NotReady(f"timed out waiting for deletion of {kind_of(obj).kind} '{name}': {why}", (), current)
             try:
                 self._client.check_interrupt()
                 current = self._client.get(resource.path(namespace, name))
