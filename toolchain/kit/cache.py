@@ -5,7 +5,8 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from toolchain.kit.paths import cache_dir
@@ -35,6 +36,16 @@ def files_of(path: Path) -> list[Path]:
     return [f for f in path.rglob("*") if f.is_file() and "__pycache__" not in f.parts]
 
 
+@contextmanager
+def exclusive(name: str) -> Iterator[None]:
+    """Hold a lock of the cache: of all processes that ask for the name, one at a time goes on."""
+    path = cache_dir() / f"{name}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def build_once(kind: str, key: str, build: Callable[[Path], None]) -> Path:
     """The folder `<cache>/<kind>/<key>`, made by `build(folder)` if it is not there yet.
 
@@ -44,9 +55,7 @@ def build_once(kind: str, key: str, build: Callable[[Path], None]) -> Path:
     target = cache_dir() / kind / key
     if target.is_dir():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with open(target.parent / f".{key}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with exclusive(f"{kind}/.{key}"):
         if target.is_dir():
             return target
         scratch = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=target.parent))

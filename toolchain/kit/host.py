@@ -5,6 +5,7 @@ import platform
 import shutil
 import subprocess
 
+from toolchain.kit.cache import exclusive
 from toolchain.kit.console import ToolError, step
 
 
@@ -33,7 +34,8 @@ def apt_ensure(packages: dict[str, str]) -> None:
         raise ToolError(
             f"missing on this machine: {', '.join(missing)}; install them with the system's package manager"
         )
-    with step(f"install Debian packages: {' '.join(missing)}"):
+    # one at a time: parallel parts of `make up` need packages, and apt's own lock does not cover its lists
+    with step(f"install Debian packages: {' '.join(missing)}"), exclusive("apt"):
         apt_get("update", "-q")
         apt_get("install", "-y", "-q", "--no-install-recommends", *missing)
 
