@@ -10,6 +10,7 @@ import pytest
 
 from toolchain.kit import cache, host
 from toolchain.kit.console import ToolError
+from toolchain.kit.paths import cache_dir
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +44,7 @@ def test_a_failed_build_leaves_nothing_and_is_tried_again() -> None:
 
     with pytest.raises(ToolError):
         cache.build_once("k", "2", fail)
-    assert [p.name for p in (cache.cache_dir() / "k").iterdir()] == [".2.lock"]
+    assert [p.name for p in (cache_dir() / "k").iterdir()] == [".2.lock"]
     assert cache.build_once("k", "2", lambda folder: (folder / "whole").touch()).is_dir()
 
 

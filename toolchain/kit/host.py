@@ -17,7 +17,8 @@ def require_root_linux(what: str) -> None:
         )
     if os.geteuid() != 0:
         raise ToolError(
-            f"{what} needs root (namespaces, cgroups, mounts), uid is {os.geteuid()}; run it with sudo, or use KUBECONFIG=<file>"
+            f"{what} needs root (namespaces, cgroups, mounts), uid is {os.geteuid()}; "
+            "run it with sudo, or use KUBECONFIG=<file>"
         )
 
 
