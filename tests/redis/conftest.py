@@ -1,5 +1,5 @@
 """Names the fixtures of this folder; nothing else belongs here."""
 
-from tests.redis.fix_nodes import image_root, site
+from tests.redis.fix_nodes import image_root, new_site, shared_site, site
 
-__all__ = ["image_root", "site"]
+__all__ = ["image_root", "new_site", "shared_site", "site"]

@@ -5,14 +5,16 @@ Each node has an address in 127.0.0.0/8 where a pod has its Service, and a folde
 
 import contextlib
 import json
-import os
 import shutil
 import signal
 import subprocess
 import tarfile
+import tempfile
 import time
 import urllib.request
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +71,7 @@ class Node:
             "CREDENTIALS_DIR": str(inside / "credentials"),
         }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._epochs: dict[str, int] = {}
+        self.epochs: dict[str, int] = {}
         for kind in MEMBER_KINDS:
             self.mount(kind, 1)
 
@@ -78,7 +80,7 @@ class Node:
         folder = self.folder / "credentials" / kind
         snapshot = folder / f"..{time.monotonic_ns()}"
         snapshot.mkdir(parents=True)
-        self._epochs[kind] = epoch
+        self.epochs[kind] = epoch
         slots = {"a": epoch - epoch % 2, "b": epoch - 1 + epoch % 2}
         files = {slot: password(kind, each) for slot, each in slots.items()}
         for name, text in (files | {"epoch": str(epoch), "current": "b" if epoch % 2 else "a"}).items():
@@ -155,7 +157,7 @@ class Node:
 
     def client(self, kind: str = "redis-admin", epoch: int | None = None, user: str = "admin") -> redis.Redis:
         """A connection to this node, by default with the password that is valid before and after the latest step."""
-        epoch = self._epochs[kind] - 1 if epoch is None else epoch
+        epoch = self.epochs[kind] - 1 if epoch is None else epoch
         port = SENTINEL_PORT if self.is_sentinel else REDIS_PORT
         return redis.Redis(
             host=self.address, port=port, username=user, password=password(kind, epoch), decode_responses=True
@@ -176,7 +178,9 @@ class Site:
     """Three data nodes and three Sentinels."""
 
     def __init__(self, root: Path, work: Path) -> None:
-        net = f"127.{64 + os.getpid() % 128}.{os.getpid() // 128 % 250}"
+        # a network of this folder's own, so that sites do not meet
+        number = zlib.crc32(str(work).encode())
+        net = f"127.{64 + number % 128}.{number // 128 % 250}"
         members = {f"redis-{n}": f"{net}.{10 + n}" for n in range(3)}
         sentinels = {f"redis-sentinel-{n}": f"{net}.{20 + n}" for n in range(3)}
         environment = {
@@ -196,11 +200,11 @@ class Site:
         """All six."""
         return self.members + self.sentinels
 
-    def up(self) -> None:
-        """Start all six and wait until they are one whole."""
-        for node in self.nodes:
-            node.start()
-        self.whole()
+    @property
+    def epoch(self) -> int:
+        """The generation that every node has mounted for every kind."""
+        [epoch] = {epoch for node in self.nodes for epoch in node.epochs.values()}
+        return epoch
 
     def whole(self, within_s: float = 60) -> None:
         """Wait until there is one master with two replicas and the three Sentinels agree on it."""
@@ -225,7 +229,7 @@ class Site:
         """The replicas."""
         return [node for node in self.members if node.state().get("role") == "replica"]
 
-    def finder(self, epoch: int = 1, timeout_s: float = 0.5) -> Sentinel:
+    def finder(self, epoch: int, timeout_s: float = 0.5) -> Sentinel:
         """A client that asks the Sentinels for the master."""
         login = {"username": "trading", "password": password("redis-app", epoch), "decode_responses": True}
         timeouts = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s}
@@ -270,14 +274,37 @@ def image_root() -> Path:
     return build_once("roots", f"redis-{content_tag('redis')}", lambda folder: unpack(archive, folder))
 
 
-@pytest.fixture
-def site(image_root: Path) -> Iterator[Site]:
+@contextmanager
+def six(root: Path) -> Iterator[Site]:
     """Six nodes, not started; all are ended and their folders removed afterwards."""
-    work = image_root / "tmp" / f"site-{os.getpid()}"
-    work.mkdir()
-    site = Site(image_root, work)
+    work = Path(tempfile.mkdtemp(prefix="site-", dir=root / "tmp"))
+    work.chmod(0o755)
+    site = Site(root, work)
     try:
         yield site
     finally:
         site.down()
         shutil.rmtree(work)
+
+
+@pytest.fixture
+def new_site(image_root: Path) -> Iterator[Site]:
+    """Six nodes that were never started."""
+    with six(image_root) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def shared_site(image_root: Path) -> Iterator[Site]:
+    """The six nodes that most tests share, because a whole that has just formed takes ten seconds to know itself."""
+    with six(image_root) as site:
+        for node in site.nodes:
+            node.start()
+        yield site
+
+
+@pytest.fixture
+def site(shared_site: Site) -> Site:
+    """Six nodes that are one whole."""
+    shared_site.whole()
+    return shared_site

@@ -19,12 +19,14 @@ class Writer:
         refused: texts of refused logins.
     """
 
-    def __init__(self, site: Site, epoch: int = 1) -> None:
+    def __init__(self, site: Site) -> None:
         self.acknowledged: list[int] = []
         self.gap_s = 0.0
         self.refused: list[str] = []
         self._site = site
-        self._epoch = epoch
+        # valid before and after one step of a rotation
+        self._epoch = site.epoch
+        self._name = f"write:{time.monotonic_ns()}"
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -35,7 +37,7 @@ class Writer:
             try:
                 # a new look-up after each failure: a kept connection would go on asking the old master
                 client = client or self._site.finder(self._epoch).master_for("trading")  # type: ignore[no-untyped-call]
-                client.set(f"write:{number}", number)
+                client.set(f"{self._name}:{number}", number)
             except redis.AuthenticationError as error:
                 self.refused.append(str(error))
                 client = None
@@ -52,7 +54,7 @@ class Writer:
     def lost(self) -> list[int]:
         """Acknowledged numbers that the present master does not have."""
         master = self._site.master().client()
-        values = master.mget([f"write:{n}" for n in self.acknowledged])
+        values = master.mget([f"{self._name}:{n}" for n in self.acknowledged])
         assert isinstance(values, list)
         return [n for n, value in zip(self.acknowledged, values, strict=True) if value is None]
 

@@ -13,17 +13,19 @@ from tests.redis.fix_writer import Writer
 pytestmark = pytest.mark.cluster
 
 
-def put(site: Site, count: int = 100) -> None:
+def put(site: Site) -> list[str]:
     """Write some keys, and wait until every node has them all."""
     master = site.master().client()
-    for number in range(count):
-        master.set(f"put:{number}", number)
+    keys = [f"put:{time.monotonic_ns()}:{number}" for number in range(100)]
+    for key in keys:
+        master.set(key, "kept")
     assert master.wait(2, 5000) == 2
+    return keys
 
 
-def kept(site: Site, count: int = 100) -> bool:
-    """Whether every node has what `put` wrote."""
-    return all(node.client().exists(*(f"put:{n}" for n in range(count))) == count for node in site.members)
+def kept(site: Site, keys: list[str]) -> bool:
+    """Whether every node has these keys."""
+    return all(node.client().exists(*keys) == len(keys) for node in site.members)
 
 
 def first_copy_is_whole(node: Node) -> bool:
@@ -31,7 +33,8 @@ def first_copy_is_whole(node: Node) -> bool:
     return not (node.folder / "data" / "joining").exists()
 
 
-def test_the_first_start_makes_one_master_and_electable_replicas(site: Site, measured: Measured) -> None:
+def test_the_first_start_makes_one_master_and_electable_replicas(new_site: Site, measured: Measured) -> None:
+    site = new_site
     begin = time.monotonic()
     for node in site.nodes:
         node.start()
@@ -42,8 +45,8 @@ def test_the_first_start_makes_one_master_and_electable_replicas(site: Site, mea
     site.whole()
     measured("redis: first start to Sentinels that agree", f"{time.monotonic() - begin:.1f} s")
     assert site.master().pod == "redis-0"
-    put(site)
-    eventually(lambda: kept(site), 5, "every replica has every key")
+    keys = put(site)
+    eventually(lambda: kept(site, keys), 5, "every replica has every key")
     for replica in site.replicas():
         eventually(lambda node=replica: first_copy_is_whole(node), 5, "the first copy is whole")  # type: ignore[misc]
         assert replica.client().config_get("replica-priority") == {"replica-priority": "100"}
@@ -51,7 +54,8 @@ def test_the_first_start_makes_one_master_and_electable_replicas(site: Site, mea
         assert node.client().acl_log() == [], f"{node.pod} refused something"
 
 
-def test_a_member_alone_does_not_lead(site: Site) -> None:
+def test_a_member_alone_does_not_lead(new_site: Site) -> None:
+    site = new_site
     site.members[0].start()
     site.sentinels[0].start()
     eventually(lambda: "1 of 3 Sentinels answer" in site.members[0].log("member"), 10, "it waits for Sentinels")
@@ -62,8 +66,7 @@ def test_a_member_alone_does_not_lead(site: Site) -> None:
 
 
 def test_a_dead_master_is_replaced_and_comes_back_as_a_replica(site: Site, measured: Measured) -> None:
-    site.up()
-    put(site)
+    keys = put(site)
     dead = site.master()
     with Writer(site) as writer:
         time.sleep(1)
@@ -76,11 +79,10 @@ def test_a_dead_master_is_replaced_and_comes_back_as_a_replica(site: Site, measu
     measured("redis: SIGKILL of the master, RTO", f"{writer.gap_s:.1f} s, {len(writer.lost())} lost")
     assert site.master() is not dead
     assert writer.gap_s < 15
-    assert kept(site)
+    assert kept(site, keys)
 
 
 def test_a_frozen_master_is_replaced_and_demoted_when_it_thaws(site: Site, measured: Measured) -> None:
-    site.up()
     frozen = site.master()
     with Writer(site) as writer:
         time.sleep(1)
@@ -95,7 +97,6 @@ def test_a_frozen_master_is_replaced_and_demoted_when_it_thaws(site: Site, measu
 
 
 def test_a_master_that_comes_back_at_once_loses_nothing(site: Site, measured: Measured) -> None:
-    site.up()
     with Writer(site) as writer:
         time.sleep(1)
         master = site.master()
@@ -108,8 +109,7 @@ def test_a_master_that_comes_back_at_once_loses_nothing(site: Site, measured: Me
 
 
 def test_an_empty_master_does_not_wipe_its_replicas(site: Site) -> None:
-    site.up()
-    put(site)
+    keys = put(site)
     wiped = site.master()
     # the server that ends writes a dump.rdb into the folder that was emptied under it; that is no data
     for path in (wiped.folder / "data").iterdir():
@@ -121,12 +121,11 @@ def test_an_empty_master_does_not_wipe_its_replicas(site: Site) -> None:
     site.whole()
     assert site.master() is not wiped
     assert "this node is empty and member" in wiped.log("member")
-    eventually(lambda: kept(site), 5, "every node has every key, the wiped one too")
+    eventually(lambda: kept(site, keys), 5, "every node has every key, the wiped one too")
 
 
 def test_all_six_come_back_with_their_data(site: Site, measured: Measured) -> None:
-    site.up()
-    put(site)
+    keys = put(site)
     leader = site.master()
     for node in site.nodes:
         node.kill()
@@ -136,12 +135,11 @@ def test_all_six_come_back_with_their_data(site: Site, measured: Measured) -> No
     site.whole()
     measured("redis: all six killed, whole again", f"{time.monotonic() - begin:.1f} s")
     assert site.master() is leader
-    assert kept(site)
+    assert kept(site, keys)
 
 
 def test_sentinels_without_memory_find_the_data_again(site: Site) -> None:
-    site.up()
-    put(site)
+    keys = put(site)
     leader = site.master()
     eventually(lambda: all(n.state()["last_seen"] for n in site.members), 10, "everybody has noted its role")
     for node in site.nodes:
@@ -153,11 +151,10 @@ def test_sentinels_without_memory_find_the_data_again(site: Site) -> None:
         node.start()
     site.whole()
     assert site.master() is not site.members[0], f"{leader.pod} led, redis-0 was empty"
-    assert kept(site)
+    assert kept(site, keys)
 
 
 def test_a_planned_stop_of_the_master_loses_nothing(site: Site, measured: Measured) -> None:
-    site.up()
     gaps = []
     for _ in range(3):
         with Writer(site) as writer:
@@ -175,7 +172,6 @@ def test_a_planned_stop_of_the_master_loses_nothing(site: Site, measured: Measur
 
 
 def test_a_wiped_sentinel_is_not_one_more(site: Site) -> None:
-    site.up()
     sentinel = site.sentinels[1]
     sentinel.kill()
     sentinel.wipe()
@@ -184,15 +180,14 @@ def test_a_wiped_sentinel_is_not_one_more(site: Site) -> None:
 
 
 def test_two_servers_never_share_a_volume(site: Site) -> None:
-    site.up()
     master = site.master()
     old = master.detach("member")
     try:
         master.start_only("member")
         eventually(lambda: "the pod before still uses the volume" in master.log("member"), 10, "the new one waits")
-        put(site)
+        keys = put(site)
     finally:
         old.kill()
         old.wait()
     site.whole()
-    assert kept(site)
+    assert kept(site, keys)

@@ -69,11 +69,11 @@ def refuses(node: Node, kind: str, epoch: int, user: str) -> bool:
 
 
 def test_two_rotations_of_everything_refuse_no_valid_login(site: Site) -> None:
-    site.up()
-    eventually(lambda: all_applied(site, 1), 20, "everybody uses the first generation")
-    for epoch in (2, 3):
+    first = site.epoch
+    eventually(lambda: all_applied(site, first), 20, "everybody uses the first generation")
+    for epoch in (first + 1, first + 2):
         # the password of the generation before stays valid through the whole step
-        with logins(site, epoch - 1) as refused, Writer(site, epoch - 1) as writer:
+        with logins(site, epoch - 1) as refused, Writer(site) as writer:
             for node in site.nodes:  # the kubelets of the nodes are seconds apart
                 for kind in MEMBER_KINDS:
                     node.mount(kind, epoch)
@@ -85,55 +85,47 @@ def test_two_rotations_of_everything_refuse_no_valid_login(site: Site) -> None:
         assert writer.lost() == []
         site.whole()
     for node in site.nodes:
-        assert refuses(node, APP, 1, "trading"), f"{node.pod} still accepts a retired password"
-        assert refuses(node, ADMIN, 1, "admin"), f"{node.pod} still accepts a retired password"
-        assert not refuses(node, APP, 2, "trading")
-        assert not refuses(node, APP, 3, "trading")
+        assert refuses(node, APP, first, "trading"), f"{node.pod} still accepts a retired password"
+        assert refuses(node, ADMIN, first, "admin"), f"{node.pod} still accepts a retired password"
+        assert not refuses(node, APP, first + 1, "trading")
+        assert not refuses(node, APP, first + 2, "trading")
 
 
 def test_a_failover_in_the_middle_of_a_rotation(site: Site) -> None:
-    site.up()
-    eventually(lambda: all_applied(site, 1), 20, "everybody uses the first generation")
-    late = site.replicas()[0]
-    for node in site.nodes:
-        if node is not late:
-            for kind in MEMBER_KINDS:
-                node.mount(kind, 2)
-    time.sleep(3)
-    # nobody uses the new password for logins elsewhere while one node does not know it
-    assert {n.state()["credentials"][REPLICATION]["uses"] for n in site.members} == {1}
-    with logins(site, 1) as refused, Writer(site, 1) as writer:
+    first = site.epoch
+    eventually(lambda: all_applied(site, first), 20, "everybody uses the first generation")
+    with logins(site, first) as refused, Writer(site) as writer:
+        late = site.replicas()[0]
+        for node in site.nodes:
+            if node is not late:
+                for kind in MEMBER_KINDS:
+                    node.mount(kind, first + 1)
+        time.sleep(3)
+        # nobody uses the new password for logins elsewhere while one node does not know it
+        assert {node.state()["credentials"][REPLICATION]["uses"] for node in site.members} == {first}
         dead = site.master()
         dead.kill()
-        eventually(lambda: len(site.replicas()) == 1 and site.replicas()[0].state()["link_up"], 25, "a new master")
+        eventually(lambda: [n.state()["link_up"] for n in site.replicas()] == [True], 25, "a new master with a replica")
         for kind in MEMBER_KINDS:
-            late.mount(kind, 2)
+            late.mount(kind, first + 1)
         dead.start()
-        eventually(lambda: all_applied(site, 2), 30, "generation 2 everywhere")
+        eventually(lambda: all_applied(site, first + 1), 30, "the new generation everywhere")
         time.sleep(1)
     assert refused == []
     assert writer.refused == []
-    site_with_epoch_two(site)
-
-
-def site_with_epoch_two(site: Site) -> None:
-    """Everything works with the new generation alone."""
-    for node in site.nodes:
-        for kind in MEMBER_KINDS:
-            node.mount(kind, 3)
-    eventually(lambda: all_applied(site, 3), 30, "generation 3 everywhere")
-    with Writer(site, 2) as writer:
-        time.sleep(1)
-    assert writer.refused == []
-    assert len(writer.acknowledged) > 10
+    assert writer.gap_s < 15
 
 
 def test_the_agent_says_what_is_wrong_with_a_credential_but_not_its_value(site: Site) -> None:
-    site.up()
     node = site.members[0]
     link = (node.folder / "credentials" / APP / "..data").resolve()
     (link / "b").write_text("too-short")
     eventually(lambda: f"{APP}/b: must be 16 or more" in node.log("agent"), 10, "the agent complains")
-    assert "too-short" not in node.log("agent")
-    assert password(APP, 1) not in "".join(n.log("agent") for n in site.nodes)
-    assert node.client(APP, 1, "trading").ping()
+    assert node.client(APP, site.epoch, "trading").ping()
+    node.mount(APP, site.epoch)
+    eventually(lambda: node.log("agent").rstrip().endswith("in step with the local process"), 10, "all is well again")
+    logs = "".join(
+        n.log(program) for n in site.nodes for program in ("agent", "sentinel" if n.is_sentinel else "member")
+    )
+    for secret in ("too-short", *(password(kind, site.epoch) for kind in MEMBER_KINDS)):
+        assert secret not in logs
