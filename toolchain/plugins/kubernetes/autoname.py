@@ -7,7 +7,6 @@ from typing import Final, NamedTuple
 from toolchain.plugins.kubernetes.objects import AUTONAMED, Object, annotation, dig
 
 SUFFIX_DIGITS: Final = 8
-ENFORCE: Final = 1
 DISABLE: Final = 2
 
 

@@ -16,11 +16,11 @@ class Resource(NamedTuple):
     plural: str
     namespaced: bool
 
-    def path(self, namespace: str = "", name: str = "", sub: str = "") -> str:
-        """The URL path of the collection, or of an object of it, or of a subresource."""
+    def path(self, namespace: str = "", name: str = "") -> str:
+        """The URL path of the collection, or of an object of it."""
         root = f"/apis/{self.kind.group}/{self.kind.version}" if self.kind.group else f"/api/{self.kind.version}"
         space = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
-        return root + space + f"/{self.plural}" + (f"/{name}" if name else "") + (f"/{sub}" if sub else "")
+        return root + space + f"/{self.plural}" + (f"/{name}" if name else "")
 
 
 class NoMatch(Exception):

@@ -19,6 +19,7 @@ class Engine:
     def __init__(self, address: str) -> None:
         self._stub: Any = None
         self._said: set[tuple[str, str]] = set()
+        self._shown: dict[str, str] = {}
         self._lock = threading.Lock()
         if address:
             self.attach(address)
@@ -37,6 +38,10 @@ class Engine:
 
     def status(self, urn: str, message: str) -> None:
         """What the resource is waiting for, shown beside it until the next one; empty to clear it."""
+        with self._lock:
+            if self._shown.get(urn, "") == message:
+                return
+            self._shown[urn] = message
         self._log(INFO, urn, message, ephemeral=True)
 
     def _log(self, severity: Any, urn: str, message: str, *, ephemeral: bool) -> None:  # noqa: ANN401

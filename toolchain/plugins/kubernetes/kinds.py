@@ -48,6 +48,10 @@ OWN_TOKENS: Final = (
     "kubernetes:kustomize:",
     "kubernetes:kustomize/",
 )
+UNSUPPORTED: Final = (
+    "charts, kustomizations and YAML files are not supported by this provider; "
+    "declare the objects as typed resources, or install the official kubernetes plugin"
+)
 
 
 class Type(NamedTuple):
@@ -55,7 +59,6 @@ class Type(NamedTuple):
 
     kind: Kind
     """As the token has it: a Patch resource's kind ends with `Patch`."""
-    token: str
 
     def is_patch(self, inputs: Object) -> bool:
         """Whether the resource manages single fields of an object that it does not own."""
@@ -72,10 +75,7 @@ def parse_type(token: str) -> Type:
     module, _, kind = rest.rpartition(":")
     group, _, version = module.partition("/")
     if token.startswith(OWN_TOKENS):
-        raise ValueError(
-            f"resource type {token!r}: charts, kustomizations and YAML files are not supported by this provider; "
-            "declare the objects as typed resources, or install the official kubernetes plugin"
-        )
+        raise ValueError(f"resource type {token!r}: {UNSUPPORTED}")
     if package != "kubernetes" or not group or not version or not kind:
         raise ValueError(f"resource type {token!r} is not of the form kubernetes:<group>/<version>:<Kind>")
-    return Type(Kind("" if group == "core" else group, version, kind), token)
+    return Type(Kind("" if group == "core" else group, version, kind))

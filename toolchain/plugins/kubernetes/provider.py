@@ -18,7 +18,7 @@ from toolchain.plugins.kubernetes.client import ApiError, Interrupted, Unreachab
 from toolchain.plugins.kubernetes.diff import ADD, DELETE, UPDATE, differences
 from toolchain.plugins.kubernetes.discovery import Discovery, NoMatch
 from toolchain.plugins.kubernetes.engine import Engine
-from toolchain.plugins.kubernetes.kinds import Type, parse_type
+from toolchain.plugins.kubernetes.kinds import UNSUPPORTED, Type, parse_type
 from toolchain.plugins.kubernetes.objects import (
     FIELD_MANAGER,
     REPLACE_UNREADY,
@@ -81,11 +81,12 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
         return Empty()
 
     def Invoke(self, request: rpc.InvokeRequest, context: Context) -> rpc.InvokeResponse:
-        """The official functions serve YAML files and charts only."""
-        raise RpcFailure(
-            f"function {request.tok!r}: charts, kustomizations and YAML files are not supported by this provider; "
-            "declare the objects as typed resources, or install the official kubernetes plugin"
-        )
+        """The official functions serve charts and YAML files only."""
+        raise RpcFailure(f"function {request.tok!r}: {UNSUPPORTED}")
+
+    def Construct(self, request: rpc.ConstructRequest, context: Context) -> rpc.ConstructResponse:
+        """So do the official components."""
+        raise RpcFailure(f"resource type {request.type!r}: {UNSUPPORTED}")
 
     # --- its configuration --------------------------------------------------------------------------------------------
 

@@ -15,10 +15,10 @@ TOKEN: Final = re.compile(r'"(kubernetes:[^":/]+/[^":/]+:\w+)"')
 # fmt: off
 FIELDS: Final = (
     "apiVersion", "kind", "metadata", "spec", "data", "binaryData", "stringData", "immutable", "type", "rules",
-    "roleRef", "subjects", "aggregationRule", "automountServiceAccountToken", "imagePullSecrets", "secrets", "provisioner",
-    "parameters", "reclaimPolicy", "volumeBindingMode", "allowVolumeExpansion", "allowedTopologies", "mountOptions",
-    "value", "globalDefault", "description", "preemptionPolicy", "handler", "overhead", "scheduling", "webhooks",
-    "addressType", "endpoints", "ports", "subsets", "driverName", "template", "revision",
+    "roleRef", "subjects", "aggregationRule", "automountServiceAccountToken", "imagePullSecrets", "secrets",
+    "provisioner", "parameters", "reclaimPolicy", "volumeBindingMode", "allowVolumeExpansion", "allowedTopologies",
+    "mountOptions", "value", "globalDefault", "description", "preemptionPolicy", "handler", "overhead", "scheduling",
+    "webhooks", "addressType", "endpoints", "ports", "subsets", "driverName", "template", "revision",
 )
 # fmt: on
 """The fields at the top of an object of any built-in kind, without its status."""
