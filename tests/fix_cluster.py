@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from components.kit.images import content_tag, reference
 from toolchain.kit.paths import ROOT
 
 KUBERNETES_PORT = "16543"
@@ -59,15 +60,13 @@ def cluster() -> Iterator[Cluster]:
     )
     try:
         subprocess.run([*run, "toolchain.platform", "cluster"], cwd=ROOT, env=env, check=True)
-        image = subprocess.run(
-            [*run, "toolchain.images", "reference", "base"],
-            cwd=ROOT, env=env, check=True, capture_output=True, text=True,
-        ).stdout.strip()  # fmt: skip
         printed = subprocess.run(
             ["sh", "-c", '. "$TRADING_LOCAL/env" && env -0'], env=env, check=True, capture_output=True, text=True
         ).stdout
         sourced = dict(line.split("=", 1) for line in printed.split("\0") if "=" in line)
-        yield Cluster(kubeconfig=Path(sourced["KUBECONFIG"]), env=sourced, image=image)
+        yield Cluster(
+            kubeconfig=Path(sourced["KUBECONFIG"]), env=sourced, image=reference("base", tag=content_tag("base"))
+        )
     finally:
         if not was_up:
             subprocess.run([*run, "toolchain.cluster", "down"], cwd=ROOT, env=env, check=True)
