@@ -27,7 +27,7 @@ PROMOTION_S = 2
 MAXMEMORY_PERCENT = 60
 # The append-only file, its rewrite, and the copy that a replica receives stand on the volume at the same time.
 STORAGE_FACTOR = 3
-SENTINEL_RESOURCES = Resources(cpu_m=30, memory_mib=32)
+SENTINEL_RESOURCES = Resources(cpu_m=30, memory_mib=48)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,8 @@ from typing import Any
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from components.kit.images import content_tag
@@ -160,7 +162,12 @@ class Node:
         epoch = self.epochs[kind] - 1 if epoch is None else epoch
         port = SENTINEL_PORT if self.is_sentinel else REDIS_PORT
         return redis.Redis(
-            host=self.address, port=port, username=user, password=password(kind, epoch), decode_responses=True
+            host=self.address,
+            port=port,
+            username=user,
+            password=password(kind, epoch),
+            decode_responses=True,
+            retry=Retry(NoBackoff(), 0),  # the library repeats refused logins too, for seconds
         )
 
     def watch(self, field: str) -> object:
