@@ -109,6 +109,25 @@ def test_the_components_own_rules_are_asked_in_the_same_run() -> None:
     assert fields == ["redis.storage_gib", "namespce", "redis.sentinels"]
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "rule"),
+    [
+        ("redis__sentinels", 4, "an odd number"),
+        ("postgres__members", 4, "an odd number"),
+        ("postgres__ttl_s", 12, "Patroni's minimum"),
+        ("postgres__loop_wait_s", 15, "at least loop_wait_s + 2 * retry_timeout_s = 25 s"),
+        ("postgres__max_slot_wal_mib", 4096, "max_wal_mib + max_slot_wal_mib = 4352 MiB exceed 60 % of it"),
+        ("redis__maxmemory_mib", 159, "at most 60 % of redis.resources.memory_mib"),
+        ("trading__engine_replicas", 1, "one stands by warm"),
+        ("quota__pods", 0, "at least 1 pods"),
+        ("network", {"api_server_cidrs": ["10.0.0.1/8"]}, "an address block in CIDR notation"),
+    ],
+)
+def test_a_value_that_breaks_a_components_rule(path: str, value: object, rule: str) -> None:
+    (line,) = [line for line in lines(raw(**{path: value})) if rule in line]
+    assert line.split(".")[0].split(" ")[0] == path.split("__")[0]
+
+
 def test_a_problem_that_several_components_find_is_told_once() -> None:
     assert [p.field for p in refused(raw(namespace="Trading"))] == ["namespace"]
 

@@ -197,6 +197,15 @@ def memory(text: str) -> int:
     return int(text[:-2]) * {"Mi": 1, "Gi": 1024, "Ti": 1024**2}[text[-2:]]
 
 
+def test_clients_are_told_the_addresses_that_the_components_give_out(stack: str) -> None:
+    outputs = declared(stack).stack_outputs
+    for pod in pods(stack):
+        if pod.labels["app.kubernetes.io/name"] == "trading":
+            env = {e["name"]: e.get("value") for e in pod.spec["containers"][0]["env"]}
+            assert env["TRADING_POSTGRES_HOSTS"] == ",".join(outputs["postgresHosts"])
+            assert env["TRADING_REDIS_SENTINELS"] == ",".join(outputs["redisSentinels"])
+
+
 def test_the_key_of_the_api_leaves_the_stack_as_a_secret_only(stack: str) -> None:
     outputs: Mapping[str, Any] = declared(stack).stack_outputs
     assert {name for name, value in outputs.items() if has_secret(value)} == {"apiKey"}
