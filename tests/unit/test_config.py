@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ import yaml
 
 from components.kit import images
 from components.kit.errors import NOT_SET, InvalidArgs, Problem
+from components.kit.resources import Resources
+from components.postgres.args import PostgresArgs
+from components.redis.args import RedisArgs
 from stacks import config as config_module
 from stacks.config import kubeconfig_problems, load, parse
 from stacks.explain import unknown_key
-from stacks.sections import StackConfig
+from stacks.sections import PostgresSection, RedisSection, Section, StackConfig
 from toolchain.kit.paths import ROOT
 from toolchain.render.recorder import PROJECT, record
 from toolchain.render.stackfile import read
@@ -235,3 +239,22 @@ def test_every_key_is_documented() -> None:
     nested = {key for section in sections for key in section}
     keys = {str(field.alias) for field in StackConfig.model_fields.values()} | set(config_module.SECRET_KEYS) | nested
     assert [key for key in sorted(keys) if f"`{key}`" not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "section"), [("postgres", PostgresArgs, PostgresSection), ("redis", RedisArgs, RedisSection)]
+)
+def test_the_documented_defaults_are_the_components_own(name: str, args: type, section: type[Section]) -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text()
+    rows = dict(
+        re.findall(r"^\| `(\w+)` \| `?([^|`]+)`? \|", text.split(f"## `{name}`")[1].split("\n## ")[0], re.MULTILINE)
+    )
+    assert list(rows) == list(section.model_fields)
+    for key, documented in rows.items():
+        default = getattr(args, key, None)
+        if section.model_fields[key].is_required():
+            assert documented == "required", key
+        elif isinstance(default, Resources):
+            assert documented == f"{default.cpu_m}, {default.memory_mib}", key
+        elif default is not None:
+            assert documented.lower() == str(default).lower(), key
