@@ -136,7 +136,7 @@ def test_the_program_can_say_what_ready_means(lab: Lab) -> None:
     waits = """
         spec = {{"containers": [{{"name": "c", "image": IMAGE, "command": ["sh", "-c", "sleep {seconds}"]}}],
             "restartPolicy": "Never", "terminationGracePeriodSeconds": 0}}
-        k8s.core.v1.Pod("p", metadata={{"name": "{name}", "annotations": {{
+        k8s.core.v1.Pod("{name}", metadata={{"name": "{name}", "annotations": {{
             "pulumi.com/waitFor": "{expression}", "pulumi.com/timeoutSeconds": "{limit}"}}}}, spec=spec, opts=O)
     """
     project = lab.program(waits.format(seconds=2, name="p", expression="jsonpath={.status.phase}=Succeeded", limit=60))
@@ -146,7 +146,7 @@ def test_the_program_can_say_what_ready_means(lab: Lab) -> None:
     outcome = project.up()
     assert outcome.code
     assert any("pulumi.com/waitFor is not met: condition=Lucky" in error for error in outcome.errors)
-    assert project.state()["p"]["id"] == f"{lab.namespace}/q"
+    assert project.state()["q"]["id"] == f"{lab.namespace}/q"
 
 
 def test_a_claim_that_waits_for_its_pod_holds_nobody_up(lab: Lab) -> None:
