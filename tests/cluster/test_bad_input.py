@@ -26,7 +26,7 @@ def section(name: str, **values: object) -> Change:
     return lambda config: config.setdefault(PREFIX + name, {}).update(values)
 
 
-CASES = {
+CASES: dict[str, tuple[Change, str]] = {
     "unknown key": (lambda c: c.update({PREFIX + "namespce": "x"}), r"namespce\b.*namespace"),
     "unknown key in a section": (section("redis", sentinel=3), r"redis\.sentinel\b.*sentinels"),
     "unit in a number": (section("postgres", storage_gib="10Gi"), r"postgres\.storage_gib = '10Gi': .*(integer|whole)"),

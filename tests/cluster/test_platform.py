@@ -95,7 +95,7 @@ def query(platform: Platform, sql: str) -> list[list[str]]:
     """Rows of a query on the primary, through its own socket."""
     primary = platform.pod("app.kubernetes.io/name=postgres,role=primary")
     psql = ("psql", "-h", "/run/postgresql", "-d", "trading", "-AtX", "-F", "|", "-c", sql)
-    out = platform.kubectl("exec", primary, "-c", "postgres", "--", *psql)
+    out = platform.kubectl("exec", primary, "-c", "patroni", "--", *psql)
     return [line.split("|") for line in out.splitlines()]
 
 
@@ -160,7 +160,7 @@ def redis_cli(platform: Platform, pod: str, *command: str) -> str:
     """A command on a member, as the app's user; the password goes through stdin."""
     _, password = platform.current("redis-app")
     script = f"AUTH trading {password}\n{' '.join(command)}\n"
-    argv = ["kubectl", "-n", NAMESPACE, "exec", "-i", pod, "-c", "redis", "--", "redis-cli"]
+    argv = ["kubectl", "-n", NAMESPACE, "exec", "-i", pod, "-c", "server", "--", "redis-cli"]
     done = subprocess.run(
         argv, input=script, env=dict(platform.cluster.env), capture_output=True, text=True, check=False
     )
