@@ -107,6 +107,11 @@ class Stage:
         self._roles.append(role)
         return role
 
+    def quiet(self) -> None:
+        """Stop every role in order, so that nothing changes any more."""
+        for role in self._roles:
+            role.stop()
+
     def close(self) -> None:
         """End every role that still runs."""
         for role in self._roles:

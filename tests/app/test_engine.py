@@ -1,19 +1,317 @@
-"""The engine as real processes on real stores."""
+"""The roles as real processes on real stores: what they promise when they, or what they stand on, are killed."""
 
+import itertools
+import random
+import signal
+import time
+from pathlib import Path
+
+import httpx
 import pytest
 
+from tests.app.credentials import Credentials
+from tests.app.ledger import line, lines, run
+from tests.app.nasdaq import write
 from tests.app.servers import eventually
-from tests.app.stage import Stage
+from tests.app.stage import Role, Stage
+from trading.domain.events import Filled, OrderEvent, from_payload
+from trading.domain.lifecycle import fold
+from trading.execution.desk import Desk
+from trading.execution.paper import PaperBroker
+from trading.marketdata.source import Source, open_source
+from trading.storage.orders import REQUEST, STATE, order_of
+from trading.strategies.ema import EmaCrossover
 
 pytestmark = pytest.mark.cluster
 
+KEY = {"X-API-Key": Credentials.values("api")["a"]}
+FAST = "1000"
+COUNTER = itertools.count()
+ORDERS = f"SELECT id, {REQUEST}, {STATE} FROM orders WHERE account <> 'main' ORDER BY number"  # noqa: S608
+SESSIONS = "SELECT usename, count(*) FROM pg_stat_activity WHERE usename LIKE 'trading%' GROUP BY usename"
+
+
+def filled(stage: Stage) -> int:
+    return int(stage.query("SELECT count(*) FROM orders WHERE status = 'FILLED'")[0][0])
+
+
+def played(stage: Stage) -> int:
+    rows = stage.query("SELECT max(step) FROM feed_progress")
+    return int(rows[0][0] or 0)
+
+
+def booked(stage: Stage) -> list[str]:
+    """The order list in the database as lines; fails where an order's row is not the fold of its events."""
+    found = []
+    all_events = stage.query("SELECT order_id, kind, payload FROM order_event ORDER BY order_id, seq")
+    for row in stage.query(ORDERS):
+        stored = [event[1:] for event in all_events if event[0] == row[0]]
+        events: list[OrderEvent] = [from_payload(kind, payload) for kind, payload in stored]
+        order, said = fold(order_of(row[1:]).request, events), order_of(row[1:])
+        assert (order.status, order.seq, order.filled_quantity) == (said.status, said.seq, said.filled_quantity)
+        found.append(line(order, [e.trade_id for e in events if isinstance(e, Filled)]))
+    return found
+
+
+def expected(source: Source, steps: int) -> list[str]:
+    """The order list of the same steps played in memory."""
+    listed = {instrument.symbol: instrument for instrument in source.instruments}
+    desk = Desk(PaperBroker(7, listed), (EmaCrossover(),), listed)
+    return lines(run(desk, itertools.islice(source.steps(1), steps), source.feed_id))
+
+
+def same_orders(stage: Stage, source: Source) -> int:
+    """Stop all, and compare the database with memory up to the step played last; returns the number of orders.
+
+    An order of the last step is not submitted in memory, and may or may not be in the database.
+    """
+    stage.quiet()
+    steps = played(stage)
+    last = f"-{steps}-"
+    wanted = [entry for entry in expected(source, steps) if last not in entry]
+    got = [entry for entry in booked(stage) if last not in entry]
+    assert got == wanted
+    return len(got)
+
+
+def order(**changes: object) -> dict[str, object]:
+    body = {"client_order_id": f"c{next(COUNTER)}", "symbol": "INFY", "side": "BUY", "quantity": 1}
+    return body | changes
+
+
+def post(api: Role, body: dict[str, object]) -> httpx.Response:
+    return httpx.post(f"http://127.0.0.1:{api.port}/v1/orders", json=body, headers=KEY, timeout=20)
+
+
+def get(api: Role, path: str) -> httpx.Response:
+    return httpx.get(f"http://127.0.0.1:{api.port}{path}", headers=KEY, timeout=20)
+
 
 def test_engine_trades_what_the_feed_plays(stage: Stage) -> None:
-    feed = stage.start("feed")
-    engine = stage.start("engine")
-    eventually(lambda: stage.query("SELECT count(*) FROM orders WHERE status = 'FILLED'")[0][0] > 5, 20, "fills")
+    feed, engine = stage.start("feed"), stage.start("engine")
+    eventually(lambda: filled(stage) > 5, 40, "fills")
     assert "trading_engine_leader 1.0" in engine.get("/metrics").text
     assert 'trading_feed_step{source="synthetic"}' in feed.get("/metrics").text
     assert engine.stop() == 0
     assert feed.stop() == 0
-    assert {line["level"] for line in (*engine.logged(), *feed.logged())} == {"INFO"}
+    assert {entry["level"] for entry in (*engine.logged(), *feed.logged())} == {"INFO"}
+    assert same_orders(stage, open_source("synthetic", 7)) > 5
+
+
+def test_real_nasdaq_bars_from_file_to_fills(stage: Stage, tmp_path: Path) -> None:
+    """The database ends with exactly the orders and trades that the golden run in memory has."""
+    path = tmp_path / "nasdaq.csv"
+    rows = write(path, rows=400)
+    stage.launch("feed", TRADING_FEED_SOURCE=str(path), TRADING_FEED_SPEED=FAST)
+    stage.start("engine")
+    eventually(lambda: played(stage) == rows, 60, "all bars are played")
+    assert same_orders(stage, open_source(str(path), 7)) >= 8
+
+
+def test_engine_killed_again_and_again_loses_and_doubles_nothing(stage: Stage) -> None:
+    """SIGKILL at random moments; what was booked in the end is what an undisturbed run books, trade by trade."""
+    stage.start("feed", TRADING_FEED_SPEED="60")
+    chance = random.Random(5)
+    for _ in range(6):
+        before = played(stage)
+        engine = stage.launch("engine")
+        eventually(lambda before=before: played(stage) > before + 5, 40, "the engine plays on")  # type: ignore[misc]
+        time.sleep(chance.random())
+        engine.stop(signal.SIGKILL)
+    stage.start("engine")
+    eventually(lambda: played(stage) > 300, 60, "the engine has caught up")
+    assert same_orders(stage, open_source("synthetic", 7)) > 50
+
+
+def test_standby_takes_over(stage: Stage) -> None:
+    stage.start("feed")
+    first = stage.start("engine")
+    second = stage.start("engine")
+    eventually(lambda: filled(stage) > 0, 40, "fills")
+    assert "trading_engine_leader 0.0" in second.get("/metrics").text
+    before = played(stage)
+    first.stop(signal.SIGKILL)
+    eventually(lambda: played(stage) > before + 5, 15, "the standby trades")
+    assert "trading_engine_leader 1.0" in second.get("/metrics").text
+    assert stage.query("SELECT token FROM leadership") == [(2,)]
+
+
+def test_feed_goes_on_where_it_was(stage: Stage) -> None:
+    feed = stage.start("feed")
+    stage.start("engine")
+    eventually(lambda: played(stage) > 250, 40, "the lead is played")
+    feed.stop(signal.SIGKILL)
+    stage.start("feed")
+    before = played(stage)
+    eventually(lambda: played(stage) > before + 20, 20, "the feed plays on")
+    same_orders(stage, open_source("synthetic", 7))
+
+
+def test_redis_that_has_lost_everything_costs_nothing(stage: Stage) -> None:
+    """The stream is made again from the source, a little before where the engine is."""
+    stage.start("feed")
+    engine = stage.start("engine")
+    eventually(lambda: played(stage) > 260, 40, "the lead is played")
+    stage.redis.master().flushall()
+    engine.stop(signal.SIGKILL)  # its history in memory is gone as well
+    before = played(stage)
+    engine = stage.start("engine")
+    eventually(lambda: played(stage) > before + 20, 30, "bars come again")
+    assert "trading_engine_missed_steps_total 0.0" in engine.get("/metrics").text
+    same_orders(stage, open_source("synthetic", 7))
+
+
+def test_redis_failover_costs_time_only(stage: Stage) -> None:
+    stage.start("feed")
+    engine = stage.start("engine")
+    eventually(lambda: played(stage) > 250, 40, "the lead is played")
+    stage.redis.kill(stage.redis.master_port())
+    before = played(stage)
+    eventually(lambda: played(stage) > before + 20, 40, "bars come from the new master")
+    assert "trading_engine_missed_steps_total 0.0" in engine.get("/metrics").text
+    same_orders(stage, open_source("synthetic", 7))
+
+
+def test_api_order_is_traded_by_the_engine(stage: Stage) -> None:
+    stage.start("feed")
+    stage.start("engine")
+    api = stage.start("api")
+    eventually(lambda: played(stage) > 0, 40, "bars")
+    body = order(quantity=5)
+    first, second = post(api, body), post(api, body)
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert first.json()["id"] == second.json()["id"]
+    path = f"/v1/orders/{first.json()['id']}"
+    eventually(lambda: get(api, path).json()["status"] == "FILLED", 15, "the order is filled")
+    kinds = [event["kind"] for event in get(api, f"{path}/events").json()["events"]]
+    assert kinds == ["INITIALIZED", "SUBMITTED", "ACCEPTED", "FILLED"]
+    [position] = get(api, "/v1/positions?account=main").json()["positions"]
+    assert (position["symbol"], position["quantity"], position["product"]) == ("INFY", 5, "MIS")
+    assert position["average_price"] == get(api, path).json()["average_price"]
+    quotes = get(api, "/v1/quotes").json()["quotes"]
+    assert {quote["source"] for quote in quotes} == {"synthetic"}
+    assert len(quotes) == 50
+    assert float(get(api, "/v1/quotes/M%26M").json()["last"]) > 0
+    assert get(api, "/v1/quotes/NOWHERE").json()["code"] == "QUOTE_NOT_FOUND"
+    assert api.stop() == 0
+
+
+def test_api_answers_of_placing(stage: Stage) -> None:
+    stage.start("feed")
+    stage.start("engine")
+    api = stage.start("api")
+    eventually(lambda: played(stage) > 0, 40, "bars")
+    body = order()
+    assert post(api, body).status_code == 201
+    reused = post(api, body | {"quantity": 2})
+    assert (reused.status_code, reused.json()["code"]) == (409, "CLIENT_ORDER_ID_REUSED")
+    for _ in range(2):
+        denied = post(api, order(client_order_id="big", quantity=20_000))
+        assert (denied.status_code, denied.json()["code"]) == (422, "RISK_QTY")
+        assert denied.json()["detail"] == "qty=20000 max=10000"
+    assert get(api, f"/v1/orders/{denied.json()['order_id']}").json()["status"] == "DENIED"
+    assert post(api, order(symbol="NOWHERE")).json()["code"] == "RISK_SYMBOL"
+    missing = get(api, "/v1/orders/00000000-0000-0000-0000-000000000000")
+    assert (missing.status_code, missing.json()["code"]) == (404, "ORDER_NOT_FOUND")
+
+
+def test_orders_are_listed_in_pages(stage: Stage) -> None:
+    stage.start("feed")
+    stage.start("engine")
+    api = stage.start("api")
+    eventually(lambda: played(stage) > 0, 40, "bars")
+    for number in range(5):
+        assert post(api, order(client_order_id=f"p{number}", quantity=number + 1)).status_code == 201
+        time.sleep(0.11)
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = get(api, f"/v1/orders?account=main&limit=2{cursor}").json()
+        seen += [found["client_order_id"] for found in page["orders"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert seen == ["p4", "p3", "p2", "p1", "p0"]
+    assert get(api, "/v1/orders?account=main&status=DENIED").json()["orders"] == []
+
+
+def test_orders_work_while_redis_is_away(stage: Stage) -> None:
+    stage.start("feed")
+    stage.start("engine")
+    api = stage.start("api")
+    eventually(lambda: played(stage) > 250, 40, "bars")
+    stage.redis.kill()
+    quotes = get(api, "/v1/quotes")
+    assert (quotes.status_code, quotes.json()["code"]) == (503, "CACHE_UNAVAILABLE")
+    begin = time.monotonic()
+    answer = post(api, order(client_order_id="dark"))
+    assert answer.status_code == 201
+    assert time.monotonic() - begin < 5
+    path = f"/v1/orders/{answer.json()['id']}"
+    eventually(lambda: get(api, path).json()["status"] == "ACCEPTED", 10, "the engine has handed it to the venue")
+    assert get(api, "/health/ready").status_code == 200
+    stage.redis.start()
+    eventually(lambda: get(api, path).json()["status"] == "FILLED", 40, "it is filled when bars come again")
+    eventually(lambda: get(api, "/v1/quotes").status_code == 200, 20, "quotes are back")
+    same_orders(stage, open_source("synthetic", 7))
+
+
+def test_rotation_of_every_credential_refuses_nobody(stage: Stage) -> None:
+    """Each kind moves to its other slot and the old password is shut; every call succeeds all the while."""
+    stage.start("feed")
+    engine, api = stage.start("engine"), stage.start("api")
+    eventually(lambda: played(stage) > 250, 40, "bars")
+    answers: list[int] = []
+
+    def call() -> None:
+        answers.append(get(api, "/v1/quotes").status_code)
+        answers.append(get(api, "/v1/orders?limit=1").status_code)
+
+    for kind in ("postgres-app", "redis-app"):
+        call()
+        new = Credentials.values(kind) | {"b": "n" * 32}
+        if kind == "postgres-app":
+            stage.postgres.set_passwords(new)
+        else:
+            stage.redis.set_passwords(list(new.values()))
+        stage.credentials.mount(kind, new, current="b", epoch=1)
+        deadline = time.monotonic() + 4
+        while time.monotonic() < deadline:
+            call()
+    eventually(lambda: [user for user, _ in stage.query(SESSIONS)] == ["trading_b"], 15, "all have moved")
+    stage.postgres.set_passwords({"a": "r" * 32})
+    stage.redis.set_passwords(["n" * 32])
+    before = played(stage)
+    eventually(lambda: played(stage) > before + 20, 20, "the engine trades on")
+    call()
+    assert set(answers) == {200}
+    assert 'trading_credential_epoch{kind="postgres-app"} 1.0' in engine.get("/metrics").text
+    stage.credentials.mount("api", Credentials.values("api") | {"b": "k" * 32}, current="b", epoch=1)
+    new_key = {"X-API-Key": "k" * 32}
+    url = f"http://127.0.0.1:{api.port}/v1/orders"
+    assert httpx.get(url, headers=new_key).status_code == 200
+    assert httpx.get(url, headers=KEY).status_code == 200
+    same_orders(stage, open_source("synthetic", 7))
+    for role in (engine, api):
+        assert not any(secret in role.log.read_text() for secret in ("nnnn", "rrrr", "kkkk", "xxxx"))
+
+
+def test_restarted_database_is_waited_for(stage: Stage) -> None:
+    stage.start("feed")
+    stage.start("engine")
+    api = stage.start("api")
+    eventually(lambda: played(stage) > 250, 40, "bars")
+    stage.postgres.stop(signal.SIGQUIT)
+    assert get(api, "/health/live").status_code == 200
+    assert get(api, "/health/ready").status_code == 503
+    begin = time.monotonic()
+    gone = post(api, order())
+    assert gone.json()["code"] == "STORAGE_UNAVAILABLE"
+    assert time.monotonic() - begin < 12
+    stage.postgres.start()
+    begin = time.monotonic()
+    assert post(api, order()).status_code == 201
+    assert time.monotonic() - begin < 3
+    before = played(stage)
+    eventually(lambda: played(stage) > before + 20, 20, "the engine trades on")
+    same_orders(stage, open_source("synthetic", 7))

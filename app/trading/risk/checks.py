@@ -37,8 +37,8 @@ class Context:
         reference_price: last close in rupees; None before the first bar.
         position: shares held in this symbol and product, below 0 when short.
         open_buy, open_sell: shares in open orders of this symbol and product, not yet filled.
-        orders_last_second: orders of the account in the second before.
-        duplicates: equal orders of the account within the duplicate window.
+        orders_last_second: orders of the account in the second before, denied ones left out.
+        duplicates: equal orders of the account within the duplicate window, denied ones left out.
     """
 
     instrument: Instrument | None

@@ -30,10 +30,10 @@ SELECT i.exchange, i.tick_size, i.lot_size,
     coalesce(sum(o.quantity - o.filled_quantity) FILTER (WHERE o.side = 'BUY'), 0),
     coalesce(sum(o.quantity - o.filled_quantity) FILTER (WHERE o.side = 'SELL'), 0),
     (SELECT count(*) FROM orders
-      WHERE account = %(account)s AND created_at > clock_timestamp() - interval '1 second'),
+      WHERE account = %(account)s AND created_at > clock_timestamp() - interval '1 second' AND status <> 'DENIED'),
     (SELECT count(*) FROM orders
       WHERE account = %(account)s AND created_at > clock_timestamp() - make_interval(secs => %(window)s)
-        AND symbol = %(symbol)s AND side = %(side)s AND type = %(type)s AND product = %(product)s
+        AND status <> 'DENIED' AND symbol = %(symbol)s AND side = %(side)s AND type = %(type)s AND product = %(product)s
         AND quantity = %(quantity)s AND limit_price IS NOT DISTINCT FROM %(limit_price)s::numeric)
   FROM (VALUES (1)) AS one
   LEFT JOIN instrument i ON i.symbol = %(symbol)s
