@@ -26,7 +26,7 @@ class Credentials(Component):
         secrets: kind to its Secret.
     """
 
-    token = "trading:credentials:Credentials"  # noqa: S105  a type, not a secret
+    token = "trading:credentials:Credentials"
 
     def __init__(self, name: str, args: CredentialsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)

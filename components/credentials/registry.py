@@ -36,8 +36,8 @@ class RegistryLogin(Component):
         secret_name: plain name of the Secret.
     """
 
-    token = "trading:credentials:RegistryLogin"  # noqa: S105  a type, not a secret
-    secret_name = "registry"  # noqa: S105  a name, not a secret
+    token = "trading:credentials:RegistryLogin"
+    secret_name = "registry"
 
     def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)

@@ -34,7 +34,7 @@ class Network(Component):
         namespace: the plain name of the namespace.
     """
 
-    token = "trading:network:Network"  # noqa: S105  a type, not a secret
+    token = "trading:network:Network"
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)

@@ -58,7 +58,7 @@ class Postgres(Component):
         port: of PostgreSQL.
     """
 
-    token = "trading:postgres:Postgres"  # noqa: S105  a type, not a secret
+    token = "trading:postgres:Postgres"
     primary_service = PRIMARY_SERVICE
     standby_service = STANDBY_SERVICE
     database = DATABASE

@@ -32,7 +32,7 @@ from components.postgres.patroni import PATHS
 
 DATA_VOLUME = "data"
 SETTINGS_OBJECT = "postgres-settings"
-TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105  where Patroni looks for it
+TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
 TOKEN_LIFE_S = 3600
 
 

@@ -36,7 +36,7 @@ class Redis(Component):
         services: plain name of every member's Service, data nodes first.
     """
 
-    token = "trading:redis:Redis"  # noqa: S105  a type, not a secret
+    token = "trading:redis:Redis"
 
     def __init__(self, name: str, args: RedisArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)

@@ -27,7 +27,7 @@ class Trading(Component):
         api_port: its port.
     """
 
-    token = "trading:trading:Trading"  # noqa: S105  a type, not a secret
+    token = "trading:trading:Trading"
     api_service = f"{APP}-api"
     api_port = HTTP_PORT
 
