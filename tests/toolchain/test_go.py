@@ -123,6 +123,12 @@ def test_a_failed_compilation_ends_in_one_error_with_the_compilers_words(tmp_pat
         build.compile_program(Broken(name="broken", binary="broken"), tmp_path)
 
 
+def test_compilers_share_the_memory_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    assert build.garbage_collection(24 << 30) == {"GOGC": "off", "GOMEMLIMIT": str(6 << 30)}
+    assert build.garbage_collection(4 << 30) == {"GOGC": "off", "GOMEMLIMIT": str(2 << 30)}
+
+
 def test_a_long_command_shows_signs_of_life(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
