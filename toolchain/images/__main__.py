@@ -2,7 +2,7 @@
 
 import argparse
 
-from components.kit.images import IMAGES, content_tag, reference
+from components.kit.images import IMAGES, content_tag, reference, source
 from toolchain.images.build import archive, ensure
 from toolchain.images.push import push
 from toolchain.kit.console import main_guard
@@ -15,7 +15,8 @@ def main() -> None:
     build = actions.add_parser("build", help="build what is not in the cache; prints one archive path a line")
     build.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(IMAGES)} (default: all)")
     send = actions.add_parser("push", help="push to a registry; prints the references there")
-    send.add_argument("names", nargs="+", metavar="NAME", help=f"one of {', '.join(IMAGES)}")
+    workloads = [name for name in IMAGES if source(name).on_base]
+    send.add_argument("names", nargs="*", metavar="NAME", help=f"(default: {' '.join(workloads)})", default=workloads)
     send.add_argument("--registry", required=True, metavar="HOST/PREFIX", help="where to; log in with `buildah login`")
     actions.add_parser("list", help="every image, its reference as the files are now, and its size where it is built")
     args = parser.parse_args()
