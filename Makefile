@@ -47,7 +47,7 @@ snapshots: .venv/.ready ## accept the present manifests as the expected ones
 	@$(PY) -m toolchain.render --update-snapshots
 
 docs: .venv/.ready ## build the documentation site into .local/site/
-	@.venv/bin/mkdocs build --strict --quiet --site-dir .local/site
+	@.venv/bin/zensical build --strict
 	@echo ".local/site/index.html"
 
 bench: .venv/.ready ## measure preview, up and idle cost of the running platform
