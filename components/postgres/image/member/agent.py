@@ -1,7 +1,7 @@
 """The sidecar of a member: records its marks, follows credentials, answers over HTTP.
 
-GET /position: the marks, for the guard of a member that is to be promoted. GET /credentials: epochs mounted and
-applied, never a value. GET /health: 200 while it looks at the server.
+GET /position: the marks, for the guard of a member that is to be promoted. POST /reserve/N: promise it timeline N. GET
+/credentials: epochs mounted and applied, never a value. GET /health: 200 while it looks at the server.
 """
 
 import argparse
@@ -23,7 +23,7 @@ STALE_S = 10.0
 
 
 class Handler(BaseHTTPRequestHandler):
-    """The three answers."""
+    """The answers."""
 
     member: ClassVar[str]
     recorder: ClassVar[Recorder]
@@ -33,7 +33,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer one request."""
         if self.path == "/position":
-            self._answer(200, marks.encode(self.recorder.look()))
+            held = marks.encode(self.recorder.look())
+            self._answer(200, held | {"newest": self.recorder.newest()})
         elif self.path == "/credentials":
             epochs = {kind: {"mounted": self.follower.mounted.get(kind), "applied": epoch}
                       for kind, epoch in self.follower.applied.items()}  # fmt: skip
@@ -43,6 +44,15 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(200 if age < STALE_S else 503, {"seconds_since_look": round(age, 1)})
         else:
             self._answer(404, {"error": "there is /position, /credentials and /health"})
+
+    def do_POST(self) -> None:
+        """Reserve a timeline number."""
+        path, _, number = self.path.rpartition("/")
+        if path != "/reserve" or not number.isdecimal():
+            self._answer(404, {"error": "there is /reserve/NUMBER"})
+        else:
+            granted = self.recorder.reserve(int(number))
+            self._answer(200 if granted else 409, {"granted": granted})
 
     def _answer(self, status: int, body: dict[str, object]) -> None:
         data = json.dumps(body).encode()
@@ -60,7 +70,7 @@ def main() -> None:
     """Run until the pod ends."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--member", required=True, help="name of this member, that of its pod")
-    parser.add_argument("--address", required=True, help="address at which this member's Patroni answers")
+    parser.add_argument("--address", required=True, help="address to listen on; its Patroni answers there too")
     args = parser.parse_args()
     paths = Paths()
     cluster = load_cluster(paths)
@@ -70,7 +80,7 @@ def main() -> None:
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     signal.signal(signal.SIGINT, lambda *_: stopping.set())
-    http = ThreadingHTTPServer(("", cluster.agent_port), Handler)
+    http = ThreadingHTTPServer((args.address, cluster.agent_port), Handler)
     threading.Thread(target=http.serve_forever, daemon=True).start()
     threading.Thread(target=follow, args=(recorder, follower), daemon=True).start()
     record(recorder, stopping)

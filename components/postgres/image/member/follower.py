@@ -4,7 +4,6 @@ import json
 import sys
 import time
 import urllib.request
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -41,6 +40,7 @@ class Follower:
         self._address = address
         self._looked: tuple[Credential, Credential, bool] | None = None
         self._next_pass = 0.0
+        self._arrived = False
         self._common: str | None = None
         self._reload = False
 
@@ -67,8 +67,7 @@ class Follower:
                     say(f"applied: {change}")
             arrived = roles.in_step(connection, wanted)
         self.applied[credentials.APP] = app.epoch if arrived else None
-        if not arrived:
-            self.applied[credentials.REPLICATION] = None
+        self._arrived = arrived
         self._looked, self._next_pass = looked, time.monotonic() + FULL_PASS_S
 
     def _follow_login(self, replication: Credential) -> None:
@@ -77,8 +76,9 @@ class Follower:
         if not file.exists():
             return
         before, wanted = file.read_text(), self._config(replication, replication.slots[0])
-        if before == wanted:
-            self.applied[credentials.REPLICATION] = replication.epoch
+        in_use = before == wanted
+        self.applied[credentials.REPLICATION] = replication.epoch if in_use and self._arrived else None
+        if in_use:
             return
         slot = login.working_slot(self._cluster, replication)
         if slot is None:
@@ -119,7 +119,7 @@ def follow_once(follower: Follower, *, running: bool, primary: bool, said: str) 
     try:
         follower.step(running=running, primary=primary)
     except (OSError, ValueError, psycopg.Error) as error:
-        trouble = f"{type(error).__name__}: {Path(str(error)).name if isinstance(error, OSError) else error}"
+        trouble = f"{type(error).__name__}: {error}"
         if trouble != said:
             say(f"cannot follow yet: {trouble}")
         return trouble

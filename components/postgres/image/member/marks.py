@@ -6,12 +6,12 @@ primary made is acknowledged only as far as a standby held it too.
 """
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from components.postgres.image.member.durable import write_durably
 from components.postgres.image.member.wal import Point, format_lsn, lineage_json, lineage_of_json, parse_lsn
 
 Kind = Literal["standby", "primary"]
@@ -88,14 +88,4 @@ def load(path: Path) -> Marks:
 
 def save(path: Path, marks: Marks) -> None:
     """Write them so that after a power cut there is either the old file or the new one, whole."""
-    scratch = path.with_suffix(".new")
-    with open(scratch, "w") as file:
-        json.dump(encode(marks), file)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    write_durably(path, json.dumps(encode(marks)))

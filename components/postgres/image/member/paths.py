@@ -41,6 +41,11 @@ class Paths:
         return self.volume / "marks.json"
 
     @property
+    def reserved(self) -> Path:
+        """The timeline number that this member has last promised to nobody else, see `numbers`."""
+        return self.volume / "reserved.json"
+
+    @property
     def accepted_loss(self) -> Path:
         """What an operator writes to accept a loss, see `promote`."""
         return self.volume / "accept-loss"

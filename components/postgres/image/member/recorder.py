@@ -9,10 +9,10 @@ import time
 import psycopg
 from psycopg.rows import TupleRow
 
-from components.postgres.image.member import marks, server
+from components.postgres.image.member import marks, numbers, server
 from components.postgres.image.member.marks import Marks
 from components.postgres.image.member.paths import Cluster, Paths
-from components.postgres.image.member.segments import complete_segments, lineages
+from components.postgres.image.member.segments import complete_segments, histories, lineages
 
 PERIOD_S = 0.2
 
@@ -51,6 +51,24 @@ class Recorder:
                 self._drop()
                 self.running = self.primary = False
             return self._marks
+
+    def newest(self) -> int:
+        """The newest timeline number that this member has heard of."""
+        with self._lock:
+            return self._newest()
+
+    def reserve(self, number: int) -> bool:
+        """Promise a timeline number to a candidate; not if this member has heard of it, or of a later one."""
+        with self._lock:
+            if not self._own() or number <= self._newest():
+                return False
+            numbers.save_reserved(self._paths.reserved, self._marks.system_id, number)
+            return True
+
+    def _newest(self) -> int:
+        known = marks.load(self._paths.marks)
+        reserved = numbers.load_reserved(self._paths.reserved, known.system_id)
+        return numbers.newest(known, histories(self._paths.wal), reserved)
 
     def repair(self) -> list[str]:
         """While no server answers: complete short segments, over which it would fail to start again and again."""

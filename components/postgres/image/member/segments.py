@@ -14,12 +14,12 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from components.postgres.image.member.numbers import occupied
 from components.postgres.image.member.wal import (
     Lineage,
     Point,
     Span,
     format_lsn,
-    history_name,
     parse_history,
     segment_name,
 )
@@ -30,10 +30,16 @@ HISTORY_SUFFIX = ".history"
 def lineages(wal: Path) -> dict[int, Lineage]:
     """The lineages of all history files in a log folder, by timeline; none where there is no folder."""
     found = {}
-    for file in sorted(wal.glob(f"*{HISTORY_SUFFIX}")):
-        timeline = int(file.name.removesuffix(HISTORY_SUFFIX), 16)
-        found[timeline] = parse_history(timeline, file.read_text())
+    for timeline, text in histories(wal).items():
+        if not occupied(text):
+            found[timeline] = parse_history(timeline, text)
     return found
+
+
+def histories(wal: Path) -> dict[int, str]:
+    """Timeline to the text of its history file."""
+    files = sorted(wal.glob(f"*{HISTORY_SUFFIX}"))
+    return {int(file.name.removesuffix(HISTORY_SUFFIX), 16): file.read_text() for file in files}
 
 
 def complete_segments(wal: Path, known: Mapping[int, Lineage], programs: Path) -> list[str]:
@@ -100,13 +106,3 @@ def readable(wal: Path, timeline: int, start: int, end: int, programs: Path) -> 
     command = [str(programs / "pg_waldump"), "--quiet", "--path", str(wal), "--timeline", str(timeline)]
     command += ["--start", format_lsn(start), "--end", format_lsn(end)]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
-def write_history(wal: Path, lineage: Lineage, text: str) -> None:
-    """Put a history file into a log folder, whole or not at all."""
-    scratch = wal / f"{history_name(lineage.timeline)}.new"
-    with open(scratch, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.rename(wal / history_name(lineage.timeline))

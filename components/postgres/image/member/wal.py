@@ -125,11 +125,6 @@ def parse_history(timeline: int, text: str) -> Lineage:
     return Lineage(timeline, tuple(switches))
 
 
-def format_history(lineage: Lineage) -> str:
-    """A history file of a lineage."""
-    return "".join(f"{parent}\t{format_lsn(lsn)}\tknown to another member\n" for parent, lsn in lineage.switches)
-
-
 def history_name(timeline: int) -> str:
     """File name of a timeline's history."""
     return f"{timeline:08X}.history"

@@ -1,0 +1,1 @@
+"""The members' programs against real PostgreSQL servers."""
