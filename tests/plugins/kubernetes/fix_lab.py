@@ -68,12 +68,10 @@ class Lab:
 
 @pytest.fixture
 def lab(cluster: Cluster, tmp_path: Path) -> Iterator[Lab]:
-    """A lab; its resources and its namespace go in the end."""
+    """A lab; its namespace, with all that is in it, goes in the end."""
     namespace = f"contract-{secrets.token_hex(4)}"
     cluster.kubectl("create", "namespace", namespace)
-    made = Lab(cluster, namespace, tmp_path)
     try:
-        yield made
-        made.project.destroy()
+        yield Lab(cluster, namespace, tmp_path)
     finally:
-        cluster.kubectl("delete", "namespace", namespace, "--wait=false", "--ignore-not-found")
+        cluster.kubectl("delete", "namespace", namespace, "--wait=false")

@@ -407,5 +407,11 @@ def test_an_entry_that_is_there_takes_the_fields_in() -> None:
     assert ownership.migrated(live, "me") == [entry("me", "Apply", "a", "b")]
 
 
+def test_what_we_applied_under_another_name_is_ours() -> None:
+    live = managed(entry("old", "Apply", "a"), entry("new", "Apply", "b"), entry("x", "Apply", "c"))
+    assert ownership.migrated(live, "new", "old") == [entry("new", "Apply", "b", "a"), entry("x", "Apply", "c")]
+    assert ownership.migrated(live, "new", "new") is None
+
+
 def test_nothing_moves_when_everything_is_applied() -> None:
     assert ownership.migrated(managed(entry("me", "Apply", "a"), entry("you", "Apply", "b")), "me") is None

@@ -273,3 +273,59 @@ def test_a_cluster_that_does_not_answer_is_named_and_nothing_is_changed(lab: Lab
     project.env["LAB_KUBECONFIG"] = str(lab.cluster.kubeconfig)
     assert "c" in project.state()
     assert lab.field("configmap/c", ".data.a") == "1"
+
+
+def test_a_field_that_gives_way_to_another_passes_the_preview(lab: Lab) -> None:
+    """Server-side apply merges: what the program drops must be ours to drop, or the volume would have two sources."""
+    stateless = """
+        volume = {{"name": "v", {source}}}
+        container = {{"name": "c", "image": IMAGE, "volumeMounts": [{{"name": "v", "mountPath": "/v"}}]}}
+        pod = {{"containers": [container], "volumes": [volume]}}
+        template = {{"metadata": {{"labels": {{"a": "b"}}}}, "spec": pod}}
+        k8s.apps.v1.Deployment("d", metadata={{"name": "d"}}, opts=O,
+            spec={{"replicas": 0, "selector": {{"matchLabels": {{"a": "b"}}}}, "template": template}})
+    """
+    lab.program(stateless.format(source='"emptyDir": {}')).up().ok()
+    project = lab.program(stateless.format(source='"configMap": {"name": "c"}'))
+    assert project.preview().ok().detailed_diff("d") == {
+        "spec.template.spec.volumes[0].configMap": "add",
+        "spec.template.spec.volumes[0].emptyDir": "delete",
+    }
+    project.up().ok()
+    assert "emptyDir" not in lab.field("deployment/d", ".spec.template.spec.volumes")
+    project.preview("--expect-no-changes").ok()
+
+
+def test_another_field_manager_takes_over_and_the_old_one_lets_go(lab: Lab) -> None:
+    managed = """
+        k8s.core.v1.ConfigMap("c", opts=O, data={data},
+            metadata={{"name": "c", "annotations": {{"pulumi.com/patchFieldManager": "{manager}"}}}})
+    """
+    lab.program(managed.format(manager="one", data={"a": "1", "b": "1"})).up().ok()
+    lab.program(managed.format(manager="two", data={"a": "1"})).up().ok()
+    assert lab.field("configmap/c", ".metadata.managedFields[*].manager") == "two"
+    assert lab.field("configmap/c", ".data") == '{"a":"1"}'
+
+
+def test_without_server_side_apply_objects_are_patched_from_what_was_applied_before(lab: Lab) -> None:
+    client_side = """
+        C = ResourceOptions(provider=provider("c", enable_server_side_apply=False, enable_config_map_mutable=True))
+        k8s.core.v1.ConfigMap("c", metadata={{"name": "c"}}, data={data}, opts=C)
+    """
+    lab.program(client_side.format(data={"a": "1", "b": "1"})).up().ok()
+    assert lab.field("configmap/c", ".metadata.labels") == '{"app.kubernetes.io/managed-by":"pulumi"}'
+    lab.kubectl("patch", "configmap", "c", "--type=merge", "-p", '{"data": {"foreign": "x"}}')
+    project = lab.program(client_side.format(data={"a": "2"}))
+    assert project.up().ok().ops == {"c": "update"}
+    assert lab.field("configmap/c", ".data") == '{"a":"2","foreign":"x"}'
+    project.preview("--expect-no-changes").ok()
+
+
+def test_an_existing_object_is_taken_over_when_the_provider_is_told_to(lab: Lab) -> None:
+    lab.kubectl("create", "configmap", "there", "--from-literal=a=1")
+    project = lab.program("""
+        U = ResourceOptions(provider=provider("u", upsert_existing_objects=True))
+        k8s.core.v1.ConfigMap("t", metadata={"name": "there", "labels": {"x": "y"}}, data={"a": "1"}, opts=U)
+    """)
+    assert project.up().ok().ops == {"t": "create"}
+    assert lab.field("configmap/there", ".metadata.labels.x") == "y"

@@ -4,8 +4,8 @@ import http.client
 from typing import Any, Final, NamedTuple
 
 from toolchain.plugins.kubernetes import await_, ownership
-from toolchain.plugins.kubernetes.await_.loop import Waiter
-from toolchain.plugins.kubernetes.client import APPLY, JSON_PATCH, MERGE_PATCH, ApiError, Client
+from toolchain.plugins.kubernetes.await_.loop import NotReady, Waiter
+from toolchain.plugins.kubernetes.client import APPLY, JSON_PATCH, MERGE_PATCH, ApiError, Client, Unreachable
 from toolchain.plugins.kubernetes.config import Config
 from toolchain.plugins.kubernetes.diff import parse_path
 from toolchain.plugins.kubernetes.discovery import Discovery, NoMatch, Resource
@@ -60,6 +60,8 @@ class Target(NamedTuple):
     """Whether it is a Patch resource."""
     timeout_s: float = 0.0
     """The resource's customTimeouts; 0 for none."""
+    former: str = ""
+    """The field manager of the last time, if there was one."""
 
     def wait_s(self, default: float) -> float:
         """How long to wait: the annotation, else customTimeouts, else the default."""
@@ -109,15 +111,21 @@ class Cluster:
             target = target._replace(inputs={**target.inputs, "metadata": metadata})
         if target.patch or self._config.upsert:
             return self._apply(resource, target, target.inputs, preview=preview)
+        collection = resource.path(self._namespace(resource, target.inputs))
         params = self._params(target.manager, preview=preview)
         try:
-            return self._send(
-                "POST", resource.path(self._namespace(resource, target.inputs)), target, params, target.inputs
-            )
+            live = self._send("POST", collection, target, params, target.inputs)
         except ApiError as error:
             if error.reason == "AlreadyExists" and not preview:
                 raise Refused(f"{error}{EXISTS_HELP}") from error
             raise
+        if preview or not self._config.server_side_apply:
+            return live
+        try:
+            # At once, so that the dry run of the first update finds what it would find later.
+            return self._own(f"{collection}/{name_of(live)}", live, target)
+        except (ApiError, Unreachable):
+            return live  # the object is there, and the first update tries again
 
     # --- update -------------------------------------------------------------------------------------------------------
 
@@ -160,7 +168,7 @@ class Cluster:
     ) -> Object:
         place = resource.path(self._namespace(resource, inputs), name_of(inputs))
         if live is not None and not preview and not target.patch:
-            self._own(place, live, target.manager)
+            self._own(place, live, target)
         # A preview takes fields from other managers so that it shows what was asked for; the update says who has them.
         force = preview or self._config.patch_force or is_true(inputs, PATCH_FORCE)
         params = self._params(target.manager, preview=preview) | {"force": str(force).lower()}
@@ -172,27 +180,26 @@ class Cluster:
             who = f'The resource managed by field manager "{target.manager}"'
             raise Refused(f"{CONFLICT_HELP}\n{who} had an apply conflict: {error}") from error
 
-    def _own(self, place: str, live: Object, manager: str) -> None:
+    def _own(self, place: str, live: Object, target: Target) -> Object:
+        """Record what we created or took over as applied by us; the object as it is then."""
         for attempt in range(MIGRATION_TRIES):
-            entries = ownership.migrated(live, manager)
+            entries = ownership.migrated(live, target.manager, target.former)
             if entries is None:
-                return
+                break
+            version = dig(live, "metadata", "resourceVersion")
             patch = [
                 {"op": "replace", "path": "/metadata/managedFields", "value": entries},
-                {
-                    "op": "replace",
-                    "path": "/metadata/resourceVersion",
-                    "value": dig(live, "metadata", "resourceVersion"),
-                },
+                {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
             ]
             try:
-                self._client.request("PATCH", place, body=patch, content_type=JSON_PATCH)
-                return
+                updated: Object = self._client.request("PATCH", place, body=patch, content_type=JSON_PATCH)[0]
+                return updated
             except ApiError as error:
-                # Somebody wrote in between: look again.
+                # Somebody wrote in between: look again. After a few times, leave it to the next update.
                 if error.code != http.client.CONFLICT or attempt + 1 == MIGRATION_TRIES:
-                    raise
+                    break
                 live = self._client.get(place)
+        return live
 
     # --- read and delete ----------------------------------------------------------------------------------------------
 
@@ -256,7 +263,11 @@ class Cluster:
             return live
         resource = self._discovery.resource(kind_of(live))
         waiter = Waiter(self._client, self._discovery, self._engine, target.urn)
-        return waiter.until_ready(resource, live, rule, target.wait_s(rule.timeout_s))
+        try:
+            return waiter.until_ready(resource, live, rule, target.wait_s(rule.timeout_s))
+        except (ApiError, Unreachable) as error:
+            # The object is there all the same, so it has to get into the state.
+            raise NotReady(f"cannot tell whether '{name_of(live)}' is ready: {error}", (), live) from error
 
     def _send(
         self,

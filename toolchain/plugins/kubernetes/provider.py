@@ -215,12 +215,10 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
             has_unknown(inputs) or not self._can_preview() or not self._session.discovery.exists(kind)
         ):
             return rpc.UpdateResponse(properties=request.news)
-        target = self._target(request.urn, inputs, olds, request.timeout)
+        target = self._target(request.urn, inputs, olds, request.timeout)._replace(former=old.manager)
         cluster = self._cluster()
         try:
             live = cluster.update(target, old.live, old.inputs, list(request.ignoreChanges), preview=request.preview)
-            if old.manager and old.manager != target.manager and not request.preview:
-                cluster.relinquish(live, old.manager)
         except TROUBLE as error:
             if request.preview and isinstance(error, ApiError) and error.reason == "Forbidden":
                 return rpc.UpdateResponse(properties=request.news)

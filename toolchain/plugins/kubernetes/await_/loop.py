@@ -1,12 +1,14 @@
 """The waiting itself: follow an object by a watch, judge it at each change, tell the CLI, give up in time."""
 
 import time
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from typing import Final, TypeVar
 
 from toolchain.plugins.kubernetes.await_.diagnosis import explain
 from toolchain.plugins.kubernetes.await_.status import Query, Rule, Status
-from toolchain.plugins.kubernetes.client import ApiError, Client, Interrupted
+from toolchain.plugins.kubernetes.client import ApiError, Client, Interrupted, Unreachable
 from toolchain.plugins.kubernetes.discovery import Discovery, NoMatch, Resource
 from toolchain.plugins.kubernetes.engine import Engine
 from toolchain.plugins.kubernetes.objects import Object, dig, kind_of, name_of, namespace_of
@@ -15,6 +17,9 @@ TICK_S: Final = 3
 """How long a watch lasts: related objects are looked at again at least so often."""
 
 GONE: Final = 404
+RETRY_S: Final = 1.0
+
+T = TypeVar("T")
 
 
 class NotReady(Exception):
@@ -35,32 +40,28 @@ class Waiter:
     def until_ready(self, resource: Resource, obj: Object, rule: Rule, timeout_s: float) -> Object:
         """Wait until the rule holds; the object as it is then. Raises NotReady."""
         deadline = time.monotonic() + timeout_s
-        ready_since: float | None = None
-        settled_on: object = None
+        status = Status(ready=False)
+        ready_since = time.monotonic()
+        settled_on: tuple[str, ...] = ()
         events = self._events(resource, obj, rule, deadline)
-        while True:
-            related = self._related(rule, obj)
-            status = rule.judge(obj, related)
-            now = time.monotonic()
-            if status.failed:
-                raise self._failure(
-                    f"Resource '{name_of(obj)}' was created but failed to initialize", status, obj, related
-                )
-            seen = _versions(related)
-            if not status.ready or seen != settled_on:
-                ready_since, settled_on = (now if status.ready else None), seen
-            if status.ready and now - (ready_since or now) >= status.settle_s:
-                self._engine.status(self._urn, "")
-                return obj
-            if now >= deadline:
-                if status.ready:
+        try:
+            while True:
+                related = self._patiently(partial(self._related, rule, obj), deadline)
+                status, seen, now = rule.judge(obj, related), _versions(related), time.monotonic()
+                if status.failed:
+                    headline = f"Resource '{name_of(obj)}' was created but failed to initialize"
+                    raise self._failure(headline, status, obj, related)
+                if not status.ready or seen != settled_on:
+                    ready_since, settled_on = now, seen
+                if status.ready and (now - ready_since >= status.settle_s or now >= deadline):
+                    self._engine.status(self._urn, "")
                     return obj
-                raise self._failure(f"'{name_of(obj)}' timed out waiting to be Ready", status, obj, related)
-            self._engine.status(self._urn, status.message)
-            try:
+                if now >= deadline:
+                    raise self._failure(f"'{name_of(obj)}' timed out waiting to be Ready", status, obj, related)
+                self._engine.status(self._urn, status.message)
                 obj = next(events)
-            except Interrupted:
-                raise NotReady(f"Resource operation was cancelled for '{name_of(obj)}'", status.problems, obj) from None
+        except Interrupted:
+            raise NotReady(f"Resource operation was cancelled for '{name_of(obj)}'", status.problems, obj) from None
 
     def look(self, obj: Object, rule: Rule) -> None:
         """Judge the object as it is now. Raises NotReady when it is not what it should be."""
@@ -118,17 +119,31 @@ class Waiter:
             path, asked = resource.path(namespace), {"fieldSelector": f"metadata.name={name}"}
         while True:
             left = max(1, min(TICK_S, int(deadline - time.monotonic() + 0.999)))
-            latest = self._client.get(path, limit="1", **asked) if follow else obj
-            version = dig(latest, "metadata", "resourceVersion", default="")
-            for event, seen in self._client.watch(path, timeout_s=left, resourceVersion=version, **asked):
-                if follow or event == "ERROR":
-                    break
-                if event == "DELETED":
-                    raise NotReady(f"'{name}' was deleted while waiting for it to be Ready", (), obj)
-                obj = seen
-                yield obj
-            obj = self._get(resource, obj)
+            newest = partial(self._client.get, path, limit="1", **asked)
+            start = self._patiently(newest, deadline) if follow else obj
+            version = dig(start, "metadata", "resourceVersion", default="")
+            # Without an answer the object is asked for below, patiently.
+            with suppress(Unreachable):
+                for event, seen in self._client.watch(path, timeout_s=left, resourceVersion=version, **asked):
+                    if follow or event == "ERROR":
+                        break
+                    if event == "DELETED":
+                        raise NotReady(f"'{name}' was deleted while waiting for it to be Ready", (), obj)
+                    obj = seen
+                    yield obj
+            obj = self._patiently(partial(self._get, resource, obj), deadline)
             yield obj
+
+    def _patiently(self, ask: Callable[[], T], deadline: float) -> T:
+        """Ask again while the server does not answer: one that restarts is back before the time is up."""
+        while True:
+            try:
+                return ask()
+            except Unreachable as error:
+                if time.monotonic() >= deadline:
+                    raise
+                self._engine.status(self._urn, str(error))
+                self._client.pause(RETRY_S)
 
     def _get(self, resource: Resource, obj: Object) -> Object:
         try:
@@ -159,12 +174,10 @@ class Waiter:
         return NotReady(headline, (*status.problems, *explain(self._client, obj, pods)), obj)
 
 
-def _versions(related: dict[str, list[Object]]) -> object:
-    return sorted(
-        (str(dig(item, "metadata", "uid")), str(dig(item, "metadata", "resourceVersion")))
-        for items in related.values()
-        for item in items
-    )
+def _versions(related: dict[str, list[Object]]) -> tuple[str, ...]:
+    """What changes whenever one of the objects does."""
+    items = (item["metadata"] for found in related.values() for item in found)
+    return tuple(sorted(f"{metadata.get('uid')} {metadata.get('resourceVersion')}" for metadata in items))
 
 
 def _conditions(obj: Object) -> Iterator[str]:
