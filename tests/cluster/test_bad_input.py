@@ -31,7 +31,7 @@ CASES: dict[str, tuple[Change, str]] = {
     "unknown key in a section": (section("redis", sentinel=3), r"redis\.sentinel\b.*sentinels"),
     "unit in a number": (section("postgres", storage_gib="10Gi"), r"postgres\.storage_gib = '10Gi': .*(integer|whole)"),
     "even number of Sentinels": (section("redis", sentinels=4), r"redis\.sentinels = 4: .*odd"),
-    "ttl below its sum": (section("postgres", ttl_s=20, loop_wait_s=10), r"postgres\.ttl_s = 20: .*loop_wait"),
+    "ttl below its sum": (section("postgres", ttl_s=20, retry_timeout_s=10), r"postgres\.ttl_s = 20: "),
     "volume below the WAL cap": (section("postgres", storage_gib=1), r"postgres\.storage_gib = "),
 }  # fmt: skip
 
@@ -43,6 +43,8 @@ def attempt(cluster: Cluster, folder: Path, change: Change, stack: str = "local"
     env = dict(cluster.env) | scratch_project(folder, stack, config)
     pulumi(folder, env, "stack", "init", stack)
     done = pulumi(folder, env, "up", "--yes", "--skip-preview", "--stack", stack)
+    if done.returncode == 0:
+        pulumi(folder, env, "destroy", "--yes", "--skip-preview", "--stack", stack)
     assert done.returncode != 0, done.stdout
     exported = pulumi(folder, env, "stack", "export", "--stack", stack)
     kinds = [r["type"] for r in json.loads(exported.stdout)["deployment"].get("resources", [])]
