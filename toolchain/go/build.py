@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -10,7 +11,7 @@ from pathlib import Path
 from toolchain.go import compiler, process
 from toolchain.go.programs import BUILD_FLAGS, PROGRAMS, Program, program
 from toolchain.kit.cache import build_once, content_hash
-from toolchain.kit.console import step
+from toolchain.kit.console import ToolError, step
 from toolchain.kit.paths import ROOT, cache_dir
 
 
@@ -49,15 +50,45 @@ def download(what: Program) -> None:
 
 def compile_program(what: Program, folder: Path) -> None:
     """Compile a program into `folder`, with its links and scripts. Raises `ToolError` with the last lines."""
-    with step(f"{what.name}: compile (once per version; minutes where there are few cores)"):
-        options = (*BUILD_FLAGS, f"-ldflags={what.ldflags}")
+    title = f"{what.name}: compile (once per version; minutes where there are few cores)"
+    with step(title), tempfile.TemporaryDirectory() as scratch:
+        options = [*BUILD_FLAGS, f"-ldflags={what.ldflags}"]
+        if what.edits:
+            options.append(f"-modfile={edited(what, Path(scratch))}")
         run_go(what, "build", "-v", *options, "-o", str(folder / what.binary), what.package)
     for name in what.links:
         (folder / name).symlink_to(what.binary)
     for module, paths in what.scripts.items():
-        [source] = run_go(what, "list", "-m", "-f", "{{.Dir}}", module)
         for path in paths:
-            Path(shutil.copy(Path(source) / path, folder)).chmod(0o755)
+            Path(shutil.copy(module_folder(what, module) / path, folder)).chmod(0o755)
+
+
+def edited(what: Program, scratch: Path) -> Path:
+    """A go.mod in `scratch` that takes the modules with edits from changed copies beside it.
+
+    Raises `ToolError` when a source does not have the text that an edit is to replace.
+    """
+    lines = [(what.folder / "go.mod").read_text()]
+    for number, (module, edits) in enumerate(what.edits.items()):
+        copy = Path(shutil.copytree(module_folder(what, module), scratch / str(number), copy_function=shutil.copyfile))
+        for path, old, new in edits:
+            text = (copy / path).read_text()
+            if old not in text:
+                raise ToolError(
+                    f"{what.name}: {module} {path}: there is no {old!r} to edit; see toolchain/go/programs.py"
+                )
+            (copy / path).write_text(text.replace(old, new))
+        lines.append(f"replace {module} => {copy}")
+    shutil.copy(what.folder / "go.sum", scratch)
+    modules = scratch / "go.mod"
+    modules.write_text("\n".join(lines) + "\n")
+    return modules
+
+
+def module_folder(what: Program, module: str) -> Path:
+    """Where the sources of a module are."""
+    [found] = run_go(what, "list", "-m", "-f", "{{.Dir}}", module)
+    return Path(found)
 
 
 def run_go(what: Program, *args: str) -> list[str]:

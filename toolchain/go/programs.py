@@ -26,6 +26,7 @@ class Program:
         links: further names of the binary, which runs the program that its name says.
         variables: Go variables set by the linker (`-X`), so that the program reports its version.
         scripts: files copied beside the binary and made executable: module path -> paths in that module.
+        edits: small changes of sources for this build alone: module path -> (path in that module, old text, new text).
     """
 
     name: str
@@ -34,6 +35,7 @@ class Program:
     links: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     scripts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    edits: Mapping[str, tuple[tuple[str, str, str], ...]] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -48,7 +50,8 @@ class Program:
     def key(self, folder: Path | None = None) -> str:
         """12 hex digits over everything that decides the result: module files, this recipe, the machine's kind."""
         where = folder or self.folder
-        recipe = repr((self.binary, self.package, self.links, self.ldflags, sorted(self.scripts.items()), BUILD_FLAGS))
+        made = (sorted(self.scripts.items()), sorted(self.edits.items()))
+        recipe = repr((self.binary, self.package, self.links, self.ldflags, *made, BUILD_FLAGS))
         return content_hash([where], recipe, platform.machine(), relative_to=where)
 
 
@@ -78,6 +81,11 @@ PROGRAMS = (
                 "python/dist/pulumi-analyzer-policy-python",
                 "python/dist/pulumi-resource-pulumi-python",
             )
+        },
+        # A failed command ends with 1, as with later releases of the CLI; 3.200.0 says -1, which a shell sees as 255.
+        edits={
+            "github.com/pulumi/pulumi/pkg/v3": (("cmd/pulumi/main.go", "os.Exit(-1)", "os.Exit(1)"),),
+            "github.com/pulumi/pulumi/sdk/v3": (("go/common/util/cmdutil/exit.go", "os.Exit(-1)", "os.Exit(1)"),),
         },
     ),
     Program(name="coredns", binary="coredns"),
