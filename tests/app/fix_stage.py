@@ -33,14 +33,20 @@ def redis_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisSet]:
     servers.kill()
 
 
-@pytest.fixture
-def stage(tmp_path: Path, postgres: Postgres, redis_set: RedisSet) -> Iterator[Stage]:
+def make_stage(folder: Path, postgres: Postgres, redis_set: RedisSet) -> Stage:
     """A migrated database, an empty Redis, fresh credentials."""
     redis_set.start()
     redis_set.master().flushall()
     postgres.set_passwords(Credentials.values("postgres-app"))
     redis_set.set_passwords(list(Credentials.values("redis-app").values()))
-    made = Stage(tmp_path, f"trading_{next(NUMBERS)}", postgres, redis_set)
-    made.migrate()
+    stage = Stage(folder, f"trading_{next(NUMBERS)}", postgres, redis_set)
+    stage.migrate()
+    return stage
+
+
+@pytest.fixture
+def stage(tmp_path: Path, postgres: Postgres, redis_set: RedisSet) -> Iterator[Stage]:
+    """A stage of the test's own."""
+    made = make_stage(tmp_path, postgres, redis_set)
     yield made
     made.close()
