@@ -98,19 +98,20 @@ def test_what_never_becomes_ready_fails_with_its_reasons_and_is_kept(lab: Lab) -
 
 JOB = """
     template = {{"restartPolicy": "Never", "containers": [{{"name": "c", "image": IMAGE, "command": {command}}}]}}
-    k8s.batch.v1.Job("j", metadata={{"name": "{name}"}}, opts=O,
+    k8s.batch.v1.Job("j", metadata={{"name": "{name}", "annotations": {annotations}}}, opts=O,
         spec={{"backoffLimit": 0, "template": {{"spec": template}}}})
 """
 
 
 def test_a_job_is_replaced_for_its_template_and_a_failed_one_shows_its_log(lab: Lab) -> None:
-    assert lab.program(JOB.format(name="j", command=["true"])).up().ok().ops == {"j": "create"}
-    project = lab.program(JOB.format(name="j", command=["echo"]))
+    assert lab.program(JOB.format(name="j", command=["true"], annotations={})).up().ok().ops == {"j": "create"}
+    project = lab.program(JOB.format(name="j", command=["echo"], annotations={}))
     assert project.preview().ok().detailed_diff("j") == {
         "spec.template.spec.containers[0].command[0]": "update-replace"
     }
     assert project.up().ok().ops == {"j": "replace"}
-    project = lab.program(JOB.format(name="k", command=["sh", "-c", "echo out of cheese; exit 3"]))
+    broken = ["sh", "-c", "echo out of cheese; exit 3"]
+    project = lab.program(JOB.format(name="k", command=broken, annotations={}))
     outcome = project.up()
     assert outcome.code
     message = "\n".join(outcome.errors)
@@ -119,6 +120,9 @@ def test_a_job_is_replaced_for_its_template_and_a_failed_one_shows_its_log(lab: 
     assert 'container "c" completed with exit code 3' in message
     assert "out of cheese" in message
     assert lab.field("job/j", ".metadata.name") == "j", "the old one stays until the new one works"
+    again = {"pulumi.com/replaceUnready": "true"}
+    project = lab.program(JOB.format(name="k", command=broken, annotations=again))
+    assert project.preview().ok().ops == {"j": "replace"}
 
 
 def test_what_a_quota_or_policy_forbids_is_told_by_its_event(lab: Lab) -> None:

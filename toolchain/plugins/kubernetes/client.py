@@ -156,13 +156,12 @@ class Client:
             if answer.status >= http.client.BAD_REQUEST:
                 raise self._error(answer.status, answer.read())
             link.sock.settimeout(timeout_s + self._timeout_s)
-            while not self._stopped.is_set() and (line := answer.readline()):
-                event = json.loads(line)
-                yield event["type"], event["object"]
-            ended = not self._stopped.is_set()
-        except (OSError, http.client.HTTPException, ValueError):
             # A broken stream is like one that ended: the caller asks for the object anyway.
-            pass
+            with suppress(OSError, http.client.HTTPException, ValueError):
+                while not self._stopped.is_set() and (line := answer.readline()):
+                    event = json.loads(line)
+                    yield event["type"], event["object"]
+                ended = not self._stopped.is_set()
         finally:
             with self._lock:
                 self._watching.discard(link)

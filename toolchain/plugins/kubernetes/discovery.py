@@ -2,6 +2,7 @@
 
 import http.client
 import threading
+from contextlib import suppress
 from typing import NamedTuple
 
 from toolchain.plugins.kubernetes.client import ApiError, Client, Unreachable
@@ -51,7 +52,7 @@ class Discovery:
         """Whether the server can be asked and serves the kind."""
         try:
             return self._client is not None and self.resource(kind) is not None
-        except (NoMatch, Unreachable):
+        except (NoMatch, ApiError, Unreachable):
             return False
 
     def namespaced(self, kind: Kind) -> bool:
@@ -59,11 +60,9 @@ class Discovery:
         declared = self._declared.get((kind.group, kind.kind))
         if declared is not None:
             return declared
-        try:
-            if self._client is not None:
+        if self._client is not None:
+            with suppress(NoMatch, ApiError, Unreachable):
                 return self.resource(kind).namespaced
-        except (NoMatch, Unreachable):
-            pass
         return kind.kind not in CLUSTER_WIDE
 
     def declare(self, definition: Object) -> None:

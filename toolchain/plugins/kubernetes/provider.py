@@ -128,7 +128,7 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
         naming = request.autonaming if request.HasField("autonaming") else None
         about = CheckContext(
             type=kind,
-            resource=request.urn.rpartition("::")[2],
+            resource=request.name or request.urn.rpartition("::")[2],
             seed=request.randomSeed,
             rule=autoname.Rule(naming.mode, naming.proposed_name) if naming else None,
             namespace=session.config.namespace,
@@ -262,7 +262,7 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
         try:
             live = session.cluster.read(old_inputs, namespace or session.config.namespace, name)
         except TROUBLE as error:
-            raise RpcFailure(str(error)) from error
+            raise RpcFailure(failures.plain(error, old_properties)) from error
         if live is None:
             return rpc.ReadResponse()
         inputs = normalize.importable(live) if imported else normalize.prune(live, old_inputs)
@@ -277,6 +277,8 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
                 raise failures.partial(
                     "", error, old_properties, identity=request.id, state=state, kept=kept
                 ) from error
+            except TROUBLE as error:
+                raise RpcFailure(failures.plain(error, old_properties)) from error
         return rpc.ReadResponse(id=request.id, properties=state, inputs=kept)
 
     def _read_unreachable(self, request: rpc.ReadRequest) -> rpc.ReadResponse:
