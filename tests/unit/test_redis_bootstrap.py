@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from components.redis.image.bootstrap import (
     CONTRADICTION_S,
+    GIVE_WAY_S,
     SAME_MOMENT_S,
     Decision,
     Follow,
@@ -32,8 +33,8 @@ def master(replicas: int = 2, offset: int = 100) -> MemberState:
     return MemberState(has_data=True, role="master", replicas=replicas, offset=offset)
 
 
-def replica(of: int, *, link_up: bool = True) -> MemberState:
-    return MemberState(has_data=True, role="replica", master=ADDRESS[of], link_up=link_up)
+def replica(of: int, *, link_up: bool = True, offset: int = 0) -> MemberState:
+    return MemberState(has_data=True, role="replica", master=ADDRESS[of], link_up=link_up, offset=offset)
 
 
 def knows(ordinal: int, epoch: int = 1, *, failover: bool = False) -> SentinelState:
@@ -87,7 +88,18 @@ def test_the_newest_answer_of_the_sentinels_counts() -> None:
     assert decided(2, RICH, seen({}, knows(0, 3), knows(1, 4), knows(0, 3))) == Follow(1, "the Sentinels say so")
 
 
-def test_a_master_with_its_data_goes_on() -> None:
+def test_a_crashed_master_gives_way_to_a_replica_that_ran_on() -> None:
+    whole = seen({1: replica(0, link_up=False), 2: replica(0, link_up=False, offset=7)}, knows(0), knows(0), knows(0))
+    decision = decided(0, RICH, whole, waited_s=GIVE_WAY_S - 0.1)
+    assert isinstance(decision, Wait)
+    assert "member 2 ran on" in decision.why
+    # nobody was promoted, as when the Sentinels know no replica yet
+    assert isinstance(decided(0, RICH, whole, waited_s=GIVE_WAY_S), Lead)
+    joining = replace(replica(0, offset=7), has_data=False)
+    assert isinstance(decided(0, RICH, seen({1: joining}, knows(0), knows(0), knows(0))), Lead)
+
+
+def test_a_master_with_its_data_goes_on_when_its_replicas_restarted_too() -> None:
     whole = seen({1: replica(0, link_up=False), 2: replica(0, link_up=False)}, knows(0), knows(0), knows(0))
     assert isinstance(decided(0, RICH, whole), Lead)
 

@@ -19,7 +19,7 @@ from components.redis.image.credentials import (
     CredentialError,
     read,
 )
-from components.redis.image.resp import CommandError, Connection, fields, info_fields
+from components.redis.image.resp import CommandError, Connection, Reply, fields, info_fields
 from components.redis.image.state import Applied, LastSeen, MemberState, NotAState, SentinelState
 
 ENVIRONMENT = {
@@ -301,12 +301,22 @@ def test_a_state_is_what_info_says() -> None:
     assert not part_of_the_whole(state)
 
 
-def test_a_master_hands_over_once_no_replica_lags() -> None:
+def known(ip: str, flags: str = "slave", priority: str = "100") -> Reply:
+    return ["ip", ip, "flags", flags, "slave-priority", priority]
+
+
+def test_a_master_hands_over_once_whoever_may_be_chosen_has_everything() -> None:
     info = info_fields(INFO)
-    assert handover.caught_up(info)
-    assert not handover.caught_up(info | {"master_repl_offset": "43"})
-    assert not handover.caught_up(info | {"slave1": "ip=10.0.0.2,port=6379,state=online,offset=41,lag=1"})
-    assert not handover.caught_up({"role": "master", "master_repl_offset": "0"})
+    first, second = known("10.0.0.1"), known("10.0.0.2")
+    assert handover.behind([first], info) == ""
+    assert handover.behind([first, second], info) == "replica 10.0.0.2 has not caught up"
+    assert handover.behind([first, known("10.0.0.2", "slave,s_down")], info) == ""
+    assert handover.behind([first, known("10.0.0.2", priority="0")], info) == ""
+    assert "no replica" in handover.behind([], info)
+    assert "no replica" in handover.behind([known("10.0.0.1", "slave,disconnected")], info)
+    assert handover.behind([first], info | {"master_repl_offset": "43"}) == "replica 10.0.0.1 has not caught up"
+    late = {"slave1": "ip=10.0.0.2,port=6379,state=online,offset=41,lag=1"}
+    assert handover.behind([first, second], info | late) == "replica 10.0.0.2 has not caught up"
 
 
 def test_a_sentinel_in_a_failover_says_so() -> None:

@@ -1,8 +1,12 @@
 """Which role a starting node takes: a function of what the others say, and of nothing else. Pure.
 
-The rules keep two promises. An empty node never becomes a master while somebody may hold data: its replicas would copy
-the emptiness. And two nodes never both become a master at the start: whoever cannot prove its right waits. Nothing here
-turns true because time passed, except that a contradiction among the Sentinels is given `CONTRADICTION_S` to settle.
+The rules keep three promises. An empty node never becomes a master while somebody may hold data: its replicas would
+copy the emptiness. Two nodes never both become a master at the start: whoever cannot prove its right waits. And a
+master that crashed gives way to replicas that ran on: its file ends where the last finished write to the disk was, and
+under `appendfsync everysec` that can be two seconds before what the replicas had received and clients were told.
+
+Time alone proves nothing. It only ends two waits of a master that has its data: for Sentinels that contradict a running
+master (`CONTRADICTION_S`), and for a failover that does not come, as when they know no replica yet (`GIVE_WAY_S`).
 """
 
 from collections.abc import Mapping
@@ -11,6 +15,8 @@ from dataclasses import dataclass
 from components.redis.image.state import MemberState, SentinelState
 
 CONTRADICTION_S = 10.0
+# Detection and promotion with the largest down-after that keeps a target of 30 s, and some room.
+GIVE_WAY_S = 15.0
 # Nodes that were part of the whole this close to each other went down together; twice the agents' note period and more.
 SAME_MOMENT_S = 15
 
@@ -93,6 +99,9 @@ def _named(me: int, mine: MemberState, whole: Whole, waited_s: float) -> Decisio
     rival = whole.running_master()
     if rival is not None and waited_s < CONTRADICTION_S:
         return Wait(f"the Sentinels name this node, but member {rival} runs as a master")
+    ran_on = sorted(n for n, peer in whole.peers.items() if peer.ran_on)
+    if mine.has_data and ran_on and waited_s < GIVE_WAY_S:
+        return Wait(f"member {ran_on[0]} ran on and may have more than this node's files: it is to be promoted")
     if mine.has_data:
         return Lead("the Sentinels name this node and it has its data")
     if rich := sorted(n for n, peer in whole.peers.items() if peer.has_data):
@@ -111,6 +120,7 @@ def _unknown(me: int, mine: MemberState, whole: Whole) -> Decision:
         return Wait(f"no Sentinel knows a master and member {missing[0]} does not answer")
     followed = {whole.addresses.get(p.master or "") for p in whole.peers.values() if p.role == "replica"} - {None}
     if followed == {me} and mine.has_data:
+        # no Sentinel can promote one of them, so this node's files are the best there is
         return Lead("every running replica follows this node and it has its data")
     if followed:
         return Wait("replicas wait for a master that is gone: delete their pods, so that all choose one together")

@@ -7,20 +7,22 @@ new master at once; writes that waited meanwhile are refused, not lost: their cl
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from components.redis.image import local, peers
 from components.redis.image.acl import ADMIN_USER
 from components.redis.image.credentials import ADMIN, MEMBER_KINDS, Credential, read_all
-from components.redis.image.resp import CommandError, Connection, Reply, info_fields
+from components.redis.image.resp import CommandError, Connection, Reply, fields, info_fields
 from components.redis.image.settings import REDIS_PORT, SENTINEL_PORT, Settings
 
 BUDGET_S = 20.0
-CATCH_UP_S = 3.0
+CATCH_UP_S = 5.0
 SETTLE_S = 8.0
 POLL_S = 0.1
 # Sentinels that are all gone for this long are being stopped too: the whole platform goes down.
 ALONE_S = 3.0
+# flags of a replica that a Sentinel does not choose
+DOWN = frozenset({"s_down", "o_down", "disconnected"})
 log = logging.getLogger("handover")
 
 
@@ -51,13 +53,10 @@ def hand_over(redis: Connection, settings: Settings) -> None:
     Raises:
         NotDone: no replica, no Sentinel, or not within `BUDGET_S`.
     """
-    deadline = time.monotonic() + BUDGET_S
+    credential = read_all(settings.credentials_dir, MEMBER_KINDS)[ADMIN]
     redis.command("CLIENT", "PAUSE", str(int(BUDGET_S * 1000)), "WRITE")
     try:
-        if not poll(lambda: caught_up(info_fields(redis.command("INFO", "replication"))), CATCH_UP_S):
-            raise NotDone(f"no replica has caught up within {CATCH_UP_S:.0f} s")
-        credential = read_all(settings.credentials_dir, MEMBER_KINDS)[ADMIN]
-        master = fail_over(settings, credential, deadline)
+        master = fail_over(redis, settings, credential)
         redis.command("REPLICAOF", master, str(REDIS_PORT))
     finally:
         redis.command("CLIENT", "UNPAUSE")
@@ -66,46 +65,65 @@ def hand_over(redis: Connection, settings: Settings) -> None:
         log.info("%s leads, but has no replica besides this node yet", master)
 
 
-def caught_up(info: Mapping[str, str]) -> bool:
-    """Whether a replica has all that the paused master has, and no other one lags. Pure."""
-    replicas = [
-        dict(pair.split("=", 1) for pair in value.split(","))
-        for name, value in info.items()
-        if local.is_replica_line(name)
-    ]
-    online = [replica for replica in replicas if replica.get("state") == "online"]
-    return bool(online) and all(replica["offset"] == info["master_repl_offset"] for replica in online)
+def fail_over(redis: Connection, settings: Settings, credential: Credential) -> str:
+    """Have the Sentinels replace this paused master; returns the address of the new one.
 
-
-def fail_over(settings: Settings, credential: Credential, deadline: float) -> str:
-    """Have the Sentinels replace this master; returns the address of the new one."""
-    asked, answered_at = False, time.monotonic()
-    while time.monotonic() < deadline:
-        for address in settings.sentinels:
-            try:
-                with admin((address, SENTINEL_PORT), credential) as sentinel:
-                    answered_at = time.monotonic()
-                    now = sentinel.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", settings.master_name)
-                    if (master := host(now)) != settings.address:
-                        return master
-                    asked = asked or accepted(sentinel, settings.master_name)
-            except (OSError, CommandError) as error:
-                log.debug("%s: %s", address, error)
-        if time.monotonic() - answered_at > ALONE_S:
-            raise NotDone("no Sentinel answers")
+    It is the newest knowledge among the Sentinels that counts, and only once that member says itself that it leads: a
+    Sentinel that missed the last failover still names the master before this one.
+    """
+    begin = answered_at = time.monotonic()
+    asked, why = False, "no Sentinel answers"
+    while (now := time.monotonic()) < begin + BUDGET_S:
+        whole = peers.look(settings)
+        known = whole.known_master()
+        if known is not None and known in whole.peers and whole.peers[known].role == "master":
+            return settings.members[known]
+        answered_at = now if whole.watchers else answered_at
+        if not asked:
+            why = ask(redis, settings, credential, whole.watchers)
+            asked = not why
+        if now > answered_at + ALONE_S or (not asked and now > begin + CATCH_UP_S):
+            raise NotDone(why or "no Sentinel answers any more")
         time.sleep(POLL_S)
     raise NotDone(f"no new master within {BUDGET_S:.0f} s")
 
 
-def accepted(sentinel: Connection, master_name: str) -> bool:
-    """Ask for a failover; whether one is under way now."""
-    try:
-        sentinel.command("SENTINEL", "FAILOVER", master_name)
-    except CommandError as error:
-        if error.code != "INPROG":
-            log.info("not yet: %s", error)
-            return False
-    return True
+def ask(redis: Connection, settings: Settings, credential: Credential, watchers: Iterable[int]) -> str:
+    """Ask one of the Sentinels for a failover, if whomever it may choose has everything; the text says why not."""
+    why = "no Sentinel answers"
+    for ordinal in watchers:
+        try:
+            with admin((settings.sentinels[ordinal], SENTINEL_PORT), credential) as sentinel:
+                replicas = sentinel.command("SENTINEL", "REPLICAS", settings.master_name)
+                if why := behind(replicas, info_fields(redis.command("INFO", "replication"))):
+                    continue
+                sentinel.command("SENTINEL", "FAILOVER", settings.master_name)
+                return ""
+        except (OSError, CommandError) as error:
+            if isinstance(error, CommandError) and error.code == "INPROG":
+                return ""
+            why = str(error)
+    return why
+
+
+def behind(replicas: Reply, info: Mapping[str, str]) -> str:
+    """Why a failover now could lose writes; empty if it cannot. Pure.
+
+    A Sentinel asks replicas for their place every ten seconds only, and may choose one whose link broke since. So every
+    one that it may choose must have all that the paused master has.
+
+    Args:
+        replicas: reply of `SENTINEL REPLICAS`.
+        info: fields of the master's `INFO replication`.
+    """
+    lines = [value for name, value in info.items() if local.is_replica_line(name)]
+    seen = [dict(pair.split("=", 1) for pair in line.split(",")) for line in lines]
+    whole = {r["ip"] for r in seen if r["state"] == "online" and r["offset"] == info["master_repl_offset"]}
+    known = [fields(replica) for replica in replicas] if isinstance(replicas, list) else []
+    electable = {r["ip"] for r in known if not DOWN & set(r["flags"].split(",")) and r["slave-priority"] != "0"}
+    if not electable:
+        return "the Sentinels know no replica that can lead"
+    return "" if electable <= whole else f"replica {min(electable - whole)} has not caught up"
 
 
 def settled(settings: Settings, master: str) -> bool:
@@ -120,17 +138,6 @@ def admin(address: tuple[str, int], credential: Credential) -> Connection:
         return Connection(address, user=ADMIN_USER, password=credential.current_password)
     except CommandError:
         return Connection(address, user=ADMIN_USER, password=credential.previous_password)
-
-
-def host(reply: Reply) -> str:
-    """The host in the reply of `GET-MASTER-ADDR-BY-NAME`. Pure.
-
-    Raises:
-        NotDone: the Sentinel does not know the master.
-    """
-    if isinstance(reply, list) and reply:
-        return str(reply[0])
-    raise NotDone("a Sentinel does not know the master")
 
 
 def poll(condition: Callable[[], bool], budget_s: float) -> bool:

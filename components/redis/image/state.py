@@ -70,6 +70,11 @@ class MemberState:
         """It serves: a master, or a replica whose copy is current."""
         return not self.loading and (self.role == "master" or self.link_up)
 
+    @property
+    def ran_on(self) -> bool:
+        """A running replica with a whole copy and a place in the stream, which it has not had anew from its files."""
+        return self.role == "replica" and self.has_data and not self.loading and self.offset > 0
+
     def to_json(self) -> str:
         """The wire form."""
         return json.dumps({"node": "member", **asdict(self)})
