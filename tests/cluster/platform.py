@@ -94,8 +94,8 @@ class Platform:
         login = f"{user}_{slot}" if store == "postgres" else user
         argv = [sys.executable, "-m", "drills.ledger", store, *flags, "--user", login]
         argv += ["--password-file", str(secret), "--acked", str(acked)]
-        log = (tmp_path / "log").open("w")
-        client = subprocess.Popen(self.in_cluster(*argv), cwd=ROOT, env=dict(self.cluster.env), stderr=log, text=True)
+        with (tmp_path / "log").open("w") as log:
+            client = subprocess.Popen(self.in_cluster(*argv), cwd=ROOT, env=dict(self.cluster.env), stderr=log)
         try:
             eventually(lambda: acked.exists() and count_acked(acked) >= 20, 30, f"first writes; see {tmp_path}/log")
             yield acked
