@@ -68,7 +68,7 @@ def common(args: PostgresArgs) -> dict[str, Any]:
             "use_unix_socket_repl": True,
             "remove_data_directory_on_rewind_failure": True,
             "remove_data_directory_on_diverged_timelines": True,
-            "basebackup": [{"checkpoint": "fast"}],
+            "basebackup": [{"checkpoint": "fast"}, "no-password"],
             "parameters": {
                 "unix_socket_directories": str(PATHS.sockets),
                 "ssl": "on",

@@ -110,6 +110,7 @@ def test_a_step_reaches_all_members_while_the_previous_slot_stays_valid(trio: Tr
                 eventually(lambda k=kind, on=each: applied(on, k) == 2, 10, f"{each.name} follows {kind}")  # type: ignore[misc]
         assert '"replicator_a"' in trio.b.member_config()
         assert ("/reload", None) in told
+        assert password("postgres-replication", 2) in (trio.b.folder / "patroni/pgpass").read_text()
         trio.a.connect("trading_a", password("postgres-app", 2)).close()
         for client in clients:
             client.end()

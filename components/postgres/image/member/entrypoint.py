@@ -79,10 +79,9 @@ def make_certificate(folder: Path, name: str) -> None:
 
 
 def write_config(paths: Paths, cluster: Cluster, member: str, address: str) -> None:
-    """Write the folder that Patroni reads.
+    """Write the folder that Patroni reads, and the passwords.
 
-    The password goes in when it works at the primary, or when there is data but no primary to ask. A member without
-    data and without a primary may be the one that makes the cluster: it gets none, see `render.member_config`.
+    The slot is the one that works at the primary; without a primary to ask it is the current one.
     """
     folder = render.config_folder(paths)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -90,10 +89,9 @@ def write_config(paths: Paths, cluster: Cluster, member: str, address: str) -> N
     common.unlink(missing_ok=True)
     common.symlink_to(paths.config / "patroni.yml")
     credential = credentials.read(paths.credentials, credentials.REPLICATION)
-    slot = login.working_slot(cluster, credential)
-    known = credential if slot or paths.data.is_dir() else None
-    text = render.member_config(cluster, member, address, slot or credential.current, known)
-    render.write_private(render.member_file(paths), text)
+    slot = login.working_slot(cluster, credential) or credential.current
+    render.write_private(render.password_file(paths), render.password_lines(credential))
+    render.write_private(render.member_file(paths), render.member_config(cluster, member, address, slot))
 
 
 if __name__ == "__main__":

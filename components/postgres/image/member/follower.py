@@ -72,25 +72,27 @@ class Follower:
 
     def _follow_login(self, replication: Credential) -> None:
         """Log in to other members with the current slot as soon as the primary knows it."""
-        file = render.member_file(self._paths)
-        if not file.exists():
+        config, passwords = render.member_file(self._paths), render.password_file(self._paths)
+        if not config.exists():
             return
-        before, wanted = file.read_text(), self._config(replication, replication.slots[0])
-        in_use = before == wanted
+        before = config.read_text(), passwords.read_text()
+        lines = render.password_lines(replication)
+        in_use = before == (self._config(replication.current), lines)
         self.applied[credentials.REPLICATION] = replication.epoch if in_use and self._arrived else None
         if in_use:
             return
         slot = login.working_slot(self._cluster, replication)
         if slot is None:
             return
-        text = self._config(replication, slot)
-        if text != before:
-            render.write_private(file, text)
+        if before[1] != lines:
+            render.write_private(passwords, lines)
+        if before[0] != self._config(slot):
+            render.write_private(config, self._config(slot))
             say(f"logging in to other members with slot {slot}")
             self._reload = True
 
-    def _config(self, replication: Credential, slot: credentials.Slot) -> str:
-        return render.member_config(self._cluster, self._member, self._address, slot, replication)
+    def _config(self, slot: credentials.Slot) -> str:
+        return render.member_config(self._cluster, self._member, self._address, slot)
 
     def _follow_config(self, primary: bool) -> None:
         """Reload Patroni when its files changed; the primary also brings the cluster's settings in step."""

@@ -1,14 +1,15 @@
-"""The part of Patroni's configuration that differs between members: name, address, login of replication. Pure.
+"""The part of Patroni's configuration that differs between members: name, address, login of replication.
 
 Patroni reads a folder of files: the mounted `patroni.yml`, the same for all, then this one. It is written as JSON,
-which is YAML too, and lies in memory with mode 0600, because it holds a password.
+which is YAML too. Passwords are not in it: with them Patroni would make its role in plain text at the bootstrap of a
+cluster. They lie in memory in a password file of libpq, which all programs of the pod find by $PGPASSFILE.
 """
 
 import json
 import os
 from pathlib import Path
 
-from components.postgres.image.member.credentials import Credential, Slot
+from components.postgres.image.member.credentials import SLOTS, Credential, Slot
 from components.postgres.image.member.paths import Cluster, Paths
 from components.postgres.image.member.roles import REPLICATION_PREFIX
 
@@ -16,7 +17,7 @@ PYTHON = "/opt/patroni/bin/python"
 PACKAGE = "components.postgres.image.member"
 
 
-def member_config(cluster: Cluster, name: str, address: str, slot: Slot, credential: Credential | None) -> str:
+def member_config(cluster: Cluster, name: str, address: str, slot: Slot) -> str:
     """The member's part of the configuration.
 
     Args:
@@ -24,12 +25,8 @@ def member_config(cluster: Cluster, name: str, address: str, slot: Slot, credent
         name: of the member, that of its pod.
         address: at which other members reach it.
         slot: whose replication role to log in as.
-        credential: None leaves the password out. Patroni would otherwise send it in plain text when it makes the role
-            at the bootstrap of a cluster.
     """
-    login: dict[str, str] = {"username": f"{REPLICATION_PREFIX}_{slot}", "sslmode": "require"}
-    if credential is not None:
-        login["password"] = credential.passwords[slot]
+    login = {"username": f"{REPLICATION_PREFIX}_{slot}", "sslmode": "require"}
     guard = f"{PYTHON} -m {PACKAGE}.promote --member {name} --address {address}"
     config = {
         "name": name,
@@ -41,6 +38,16 @@ def member_config(cluster: Cluster, name: str, address: str, slot: Slot, credent
         },
     }
     return json.dumps(config, indent=2)
+
+
+def password_lines(credential: Credential) -> str:
+    """The password file: both slots of the replication credential, for any host and database."""
+    return "".join(f"*:*:*:{REPLICATION_PREFIX}_{slot}:{credential.passwords[slot]}\n" for slot in SLOTS)
+
+
+def password_file(paths: Paths) -> Path:
+    """Where the password file lies; the image's $PGPASSFILE."""
+    return paths.runtime / "pgpass"
 
 
 def config_folder(paths: Paths) -> Path:
