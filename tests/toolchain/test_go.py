@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from toolchain.go import build, compiler, process
+from toolchain.go import build, compiler
 from toolchain.go.programs import KUBERNETES, PROGRAMS, PULUMI, Program, kubernetes_version, program
+from toolchain.kit import process
 from toolchain.kit.console import ToolError
 
 NAMES = [each.name for each in PROGRAMS]

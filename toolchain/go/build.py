@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from toolchain.go import compiler, process
+from toolchain.go import compiler
 from toolchain.go.programs import BUILD_FLAGS, PROGRAMS, Program, program
+from toolchain.kit import process
 from toolchain.kit.cache import build_once, content_hash
 from toolchain.kit.console import ToolError, step
 from toolchain.kit.paths import ROOT, cache_dir

@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolchain.go import process
+from toolchain.kit import process
 from toolchain.kit.paths import ROOT
 
 RECIPE = ROOT / "toolchain/images/base.toml"

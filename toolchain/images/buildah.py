@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from toolchain.go import process
+from toolchain.kit import process
 
 
 class Buildah:
