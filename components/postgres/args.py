@@ -114,8 +114,9 @@ def member_problems(args: PostgresArgs) -> list[Problem]:
     found += odd("postgres.members", args.members, "an even member adds cost and survives no further loss")
     field = "postgres.synchronous_standbys"
     found += at_least(field, args.synchronous_standbys, 1, "standby", "0 would lose acknowledged commits")
-    spare = max(1, args.members - 2)
-    found += at_most(field, args.synchronous_standbys, spare, "standbys", "one of them must be able to go")
+    most = max(1, (args.members - 1) // 2)
+    why = "with more, two primaries in a row might have heard of no common member"
+    found += at_most(field, args.synchronous_standbys, most, "standbys", why)
     return found
 
 
