@@ -25,6 +25,7 @@ USER = "postgres"
 REDIS_USER = "trading"
 # The binary of all Redis programs is in redis-tools; it acts by the name it is called with, and starts no service.
 REDIS_BINARY = "/usr/bin/redis-check-rdb"
+WITH_US = ("setpriv", "--pdeathsig", "KILL")  # a server must not outlive a test run that is killed
 HBA = "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n"
 POSTGRES_OPTIONS = {
     "listen_addresses": "127.0.0.1",
@@ -92,7 +93,13 @@ class Postgres:
         """Start and wait until it answers."""
         options = POSTGRES_OPTIONS | {"port": str(self.port), "unix_socket_directories": str(self._folder)}
         flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        command = [*self._as_user(), str(self._programs / "postgres"), "-D", str(self._folder / "data"), *flags]
+        command = [
+            *(self._as_user() or WITH_US),
+            str(self._programs / "postgres"),
+            "-D",
+            str(self._folder / "data"),
+            *flags,
+        ]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
         eventually(self._answers, 20, "PostgreSQL answers")
@@ -128,7 +135,7 @@ class Postgres:
         if os.geteuid() != 0:
             return []
         user = pwd.getpwnam(USER)
-        return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+        return ["setpriv", *WITH_US[1:], f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
 
     def _run(self, program: str, *args: str) -> None:
         subprocess.run(
@@ -141,6 +148,8 @@ class RedisSet:
 
     def __init__(self, folder: Path, passwords: Sequence[str]) -> None:
         folder.mkdir()
+        for name in ("redis-server", "redis-sentinel"):
+            (folder / name).symlink_to(REDIS_BINARY)
         self._folder = folder
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self.ports = (free_port(), free_port())
@@ -202,8 +211,8 @@ class RedisSet:
         if port in self._processes:
             return
         with (self._folder / f"{port}.log").open("ab") as log:
-            command = [name, str(self._folder / f"{port}.conf")]
-            self._processes[port] = subprocess.Popen(command, executable=REDIS_BINARY, stdout=log, stderr=log)
+            command = [*WITH_US, str(self._folder / name), str(self._folder / f"{port}.conf")]
+            self._processes[port] = subprocess.Popen(command, stdout=log, stderr=log)
 
 
 def write_certificate(folder: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from tests.app.credentials import Credentials
-from tests.app.servers import Postgres, RedisSet, eventually, free_port
+from tests.app.servers import WITH_US, Postgres, RedisSet, eventually, free_port
 from trading.security.credentials import MountedCredential
 from trading.settings import Settings, from_environment
 from trading.storage.connection import Connection, Logins, logins
@@ -26,7 +26,7 @@ class Role:
     def __init__(self, name: str, env: Mapping[str, str], log: Path) -> None:
         self.port = free_port()
         self.log = log
-        command = [sys.executable, "-m", "trading", "run", name, "--listen", f"127.0.0.1:{self.port}"]
+        command = [*WITH_US, sys.executable, "-m", "trading", "run", name, "--listen", f"127.0.0.1:{self.port}"]
         with log.open("ab") as output:
             self.process = subprocess.Popen(command, env=os.environ | env, stdout=output, stderr=output)
 
