@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.app.credentials import Credentials
+from trading.cli import main
 from trading.security.apikeys import is_valid
 from trading.security.credentials import CredentialError, MountedCredential
 from trading.settings import SettingsError, from_environment
@@ -72,9 +73,19 @@ def test_corrupt_market_data_stops_the_feed_before_anything_else(tmp_path: Path)
     assert f"error: {bars}: line 2: column open: value 0: must be above 0; correct or remove the row" in done.stderr
 
 
-def test_help() -> None:
-    assert "migrate" in cli("--help").stdout
-    assert cli("run", "nothing").returncode == 2
+@pytest.mark.parametrize(
+    ("args", "code", "text"),
+    [
+        (["--help"], 0, "migrate"),
+        (["run", "nothing"], 2, "invalid choice: 'nothing'"),
+        (["run", "feed", "--listen", "here"], 2, "here: must be HOST:PORT, such as 127.0.0.1:8080"),
+    ],
+)
+def test_usage(args: list[str], code: int, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(args)
+    assert caught.value.code == code
+    assert text in "".join(capsys.readouterr())
 
 
 def test_credential_follows_the_mounted_files(tmp_path: Path) -> None:

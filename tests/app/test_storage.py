@@ -339,22 +339,45 @@ def test_session_killed_within_a_transaction_is_unconfirmed(stage: Stage) -> Non
     assert stage.query("SELECT count(*) FROM orders") == [(0,)]
 
 
-def test_commit_without_its_synchronous_standby_is_not_acknowledged(stage: Stage) -> None:
-    """No standby: the wait is cut, or cancelled by somebody; neither may look like success."""
+@pytest.fixture
+def no_standby(stage: Stage) -> Iterator[Stage]:
+    """Commits wait for a synchronous standby that is not there."""
     open_market(stage)
     with stage.postgres.admin() as admin:
         admin.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
         admin.execute("SELECT pg_reload_conf()")
-    try:
-        with stage.connect() as connection:
-            wait_for(lambda: connection.execute("SHOW synchronous_standby_names").fetchone() == ("nobody",))
-            pid = connection.info.backend_pid
-            timer = threading.Timer(0.5, lambda: stage.query(f"SELECT pg_cancel_backend({pid})"))
-            timer.start()
-            with pytest.raises(CommitUnconfirmed, match="gave up waiting for the synchronous standby"):
-                place(connection, request())
-            timer.join()
-    finally:
-        with stage.postgres.admin() as admin:
-            admin.execute("ALTER SYSTEM RESET synchronous_standby_names")
-            admin.execute("SELECT pg_reload_conf()")
+    yield stage
+    with stage.postgres.admin() as admin:
+        admin.execute("ALTER SYSTEM RESET synchronous_standby_names")
+        admin.execute("SELECT pg_reload_conf()")
+
+
+def ready_to_wait(connection: Connection) -> int:
+    """Wait until the session knows that there must be a standby; returns its process id."""
+    wait_for(lambda: connection.execute("SHOW synchronous_standby_names").fetchone() == ("nobody",))
+    return connection.info.backend_pid
+
+
+def test_cancelled_wait_for_the_standby_is_not_acknowledged(no_standby: Stage) -> None:
+    """PostgreSQL then says COMMIT, with a warning: what it has committed may be lost with this server."""
+    with no_standby.connect() as connection:
+        pid = ready_to_wait(connection)
+        timer = threading.Timer(0.5, lambda: no_standby.query(f"SELECT pg_cancel_backend({pid})"))
+        timer.start()
+        with pytest.raises(CommitUnconfirmed, match="gave up waiting for the synchronous standby"):
+            place(connection, request())
+        timer.join()
+
+
+def test_commit_that_waits_for_ever_is_cut(no_standby: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller is free again; its repeat finds the order once the standby is back."""
+    monkeypatch.setattr("trading.storage.connection.COMMIT_TIMEOUT_S", 0.5)
+    with no_standby.connect() as connection:
+        ready_to_wait(connection)
+        with pytest.raises(CommitUnconfirmed, match="broke within a transaction"):
+            place(connection, request())
+    with no_standby.postgres.admin() as admin:
+        admin.execute("ALTER SYSTEM RESET synchronous_standby_names")
+        admin.execute("SELECT pg_reload_conf()")
+    with no_standby.connect() as connection:
+        assert place(connection, request())[1] is False
