@@ -166,6 +166,7 @@ def environment(args: RedisArgs) -> list[EnvVarArgs]:
         "REDIS_MEMBERS": str(args.members),
         "REDIS_SENTINELS": str(args.sentinels),
         "REDIS_QUORUM": str(args.quorum),
+        "REDIS_DOWN_AFTER_MS": str(args.down_after_ms),
         "DATA_DIR": DATA_DIR,
         "RUN_DIR": RUN_DIR,
         "CONFIG_DIR": CONFIG_DIR,

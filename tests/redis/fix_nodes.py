@@ -196,6 +196,7 @@ class Site:
             "REDIS_MEMBERS": "3",
             "REDIS_SENTINELS": "3",
             "REDIS_QUORUM": "2",
+            "REDIS_DOWN_AFTER_MS": str(ARGS.down_after_ms),
         }
         for pod, address in (members | sentinels).items():
             environment[f"{pod.upper().replace('-', '_')}_SERVICE_HOST"] = address

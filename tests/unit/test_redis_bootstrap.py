@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from components.redis.image.bootstrap import (
     CONTRADICTION_S,
-    GIVE_WAY_S,
+    PROMOTION_S,
     SAME_MOMENT_S,
     Decision,
     Follow,
@@ -43,7 +43,7 @@ def knows(ordinal: int, epoch: int = 1, *, failover: bool = False) -> SentinelSt
 
 def seen(peers: dict[int, MemberState], *watchers: SentinelState | None) -> Whole:
     answered = {n: watcher for n, watcher in enumerate(watchers) if watcher}
-    return Whole(members=3, sentinels=3, peers=peers, watchers=answered, addresses=ADDRESSES)
+    return Whole(members=3, sentinels=3, peers=peers, watchers=answered, addresses=ADDRESSES, down_after_s=4)
 
 
 def last(at: int, role: str = "replica", offset: int = 0) -> MemberState:
@@ -90,11 +90,12 @@ def test_the_newest_answer_of_the_sentinels_counts() -> None:
 
 def test_a_crashed_master_gives_way_to_a_replica_that_ran_on() -> None:
     whole = seen({1: replica(0, link_up=False), 2: replica(0, link_up=False, offset=7)}, knows(0), knows(0), knows(0))
-    decision = decided(0, RICH, whole, waited_s=GIVE_WAY_S - 0.1)
+    decision = decided(0, RICH, whole, waited_s=4 + PROMOTION_S - 0.1)
     assert isinstance(decision, Wait)
     assert "member 2 ran on" in decision.why
     # nobody was promoted, as when the Sentinels know no replica yet
-    assert isinstance(decided(0, RICH, whole, waited_s=GIVE_WAY_S), Lead)
+    assert isinstance(decided(0, RICH, whole, waited_s=4 + PROMOTION_S), Lead)
+    assert isinstance(decided(0, replace(RICH, stopped_whole=True), whole), Lead)
     joining = replace(replica(0, offset=7), has_data=False)
     assert isinstance(decided(0, RICH, seen({1: joining}, knows(0), knows(0), knows(0))), Lead)
 

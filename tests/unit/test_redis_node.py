@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -9,7 +10,7 @@ import pytest
 
 from components.credentials.args import KINDS
 from components.redis.image import acl, configuration, datadir, follow, handover, local, settings
-from components.redis.image.agent import part_of_the_whole
+from components.redis.image.agent import may_lead, part_of_the_whole
 from components.redis.image.bootstrap import Whole
 from components.redis.image.credentials import (
     APP,
@@ -28,6 +29,7 @@ ENVIRONMENT = {
     "REDIS_MEMBERS": "3",
     "REDIS_SENTINELS": "3",
     "REDIS_QUORUM": "2",
+    "REDIS_DOWN_AFTER_MS": "4000",
     "POD_NAME": "redis-1",
     "POD_IP": "10.1.0.5",
     "DATA_DIR": "/data",
@@ -162,7 +164,12 @@ def answered(epoch: int) -> Whole:
     peer = MemberState(has_data=True, credentials=state)
     watcher = SentinelState(running=True, configured=True, credentials=state)
     return Whole(
-        members=3, sentinels=3, peers=dict.fromkeys(range(3), peer), watchers={0: watcher, 1: watcher}, addresses={}
+        members=3,
+        sentinels=3,
+        peers=dict.fromkeys(range(3), peer),
+        watchers={0: watcher, 1: watcher},
+        addresses={},
+        down_after_s=4,
     )
 
 
@@ -269,6 +276,24 @@ def test_only_what_redis_loads_is_data(tmp_path: Path) -> None:
     assert datadir.has_data(tmp_path)
 
 
+def test_a_mark_of_a_planned_stop_goes_when_the_node_runs_on(tmp_path: Path) -> None:
+    datadir.run_again(tmp_path)
+    datadir.stop_whole(tmp_path)
+    datadir.run_again(tmp_path, marked_for_s=300)
+    assert datadir.stopped_whole(tmp_path)
+    datadir.run_again(tmp_path)
+    assert not datadir.stopped_whole(tmp_path)
+
+
+def test_a_replica_may_lead_in_step_or_after_a_minute_alone() -> None:
+    whole, joining = MemberState(has_data=True, role="replica"), MemberState(has_data=False, role="replica")
+    assert may_lead(joining, None, 0)
+    assert not may_lead(whole, 100, 159)
+    assert may_lead(whole, 100, 160)
+    assert not may_lead(joining, 100, 1000)
+    assert not may_lead(replace(whole, loading=True), 100, 1000)
+
+
 def test_the_note_survives_and_a_damaged_one_is_no_error(tmp_path: Path) -> None:
     assert datadir.last_seen(tmp_path) is None
     seen = LastSeen(at=5, role="master", offset=9)
@@ -295,9 +320,15 @@ def test_a_state_is_what_info_says() -> None:
     state = local.describe_member(info, has_data=True, last_seen=None, credentials={})
     assert (state.role, state.replicas, state.offset, state.master, state.ready) == ("master", 1, 42, None, True)
     assert part_of_the_whole(state)
-    follower = {"role": "slave", "master_host": "10.0.0.0", "master_port": "6379", "master_link_status": "down"}
+    follower = {
+        "role": "slave",
+        "master_host": "10.0.0.0",
+        "master_port": "6379",
+        "master_link_status": "down",
+        "slave_priority": "0",
+    }
     state = local.describe_member(follower, has_data=True, last_seen=None, credentials={})
-    assert (state.role, state.master, state.ready) == ("replica", "10.0.0.0:6379", False)
+    assert (state.role, state.master, state.ready, state.electable) == ("replica", "10.0.0.0:6379", False, False)
     assert not part_of_the_whole(state)
 
 

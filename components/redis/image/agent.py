@@ -10,12 +10,16 @@ from components.redis.image import datadir, local
 from components.redis.image.configuration import PRIORITY
 from components.redis.image.credentials import MEMBER_KINDS, SENTINEL_KINDS, CredentialError, read_all
 from components.redis.image.follow import follow_member, follow_sentinel
-from components.redis.image.resp import CommandError
+from components.redis.image.resp import CommandError, Connection
 from components.redis.image.settings import AGENT_PORT, Settings
 from components.redis.image.state import Applied, LastSeen, MemberState, SentinelState
 
 PERIOD_S = 1.0
 NOTE_EVERY_S = 5
+# A master that is coming back is back by then; one that is lost with its volume must be replaced some time.
+ORPHAN_S = 60.0
+# Longer than a stop may take: a node that still runs was not stopped.
+STOP_S = 300.0
 # Some rounds of nothing but timeouts; beyond it the loop itself hangs.
 STUCK_S = 30.0
 log = logging.getLogger("agent")
@@ -29,6 +33,7 @@ class Agent:
         self._applied: dict[str, Applied] = {}
         self._complaint = ""
         self._noted_at = 0
+        self._orphan_since: float | None = None
         self._beat = time.monotonic()
 
     def state(self) -> MemberState | SentinelState:
@@ -67,11 +72,24 @@ class Agent:
                 return
             self._applied = follow_member(process, settings, credentials)
             state = local.member_state(settings, self._applied)
-            if part_of_the_whole(state) and datadir.is_joining(settings.data_dir):
-                process.command("CONFIG", "SET", "replica-priority", str(PRIORITY))
-                datadir.end_joining(settings.data_dir)
-                log.info("the first copy is whole: this node may be promoted from now on")
+            self._elect(process, state)
         self._note(state)
+        datadir.run_again(settings.data_dir, marked_for_s=STOP_S)
+
+    def _elect(self, process: Connection, state: MemberState) -> None:
+        """Let a replica be promoted once it is in step with its master.
+
+        One that has just started may lack what the master acknowledged while it was away, and when all restart together
+        it may be up before that master is. If no master comes at all, its own copy, if whole, is better than none.
+        """
+        if not part_of_the_whole(state):
+            self._orphan_since = self._orphan_since or time.monotonic()
+        else:
+            self._orphan_since = None
+            datadir.end_joining(self._settings.data_dir)
+        if not state.electable and may_lead(state, self._orphan_since, time.monotonic()):
+            process.command("CONFIG", "SET", "replica-priority", str(PRIORITY))
+            log.info("this node may be promoted from now on")
 
     def _note(self, state: MemberState) -> None:
         now = int(time.time())
@@ -83,6 +101,13 @@ class Agent:
 def part_of_the_whole(state: MemberState) -> bool:
     """A replica with its master, or a master with a replica: a lone master may have been left behind. Pure."""
     return state.ready and (state.link_up or state.replicas > 0)
+
+
+def may_lead(state: MemberState, orphan_since: float | None, now: float) -> bool:
+    """Whether Sentinel may promote a replica: in step with its master, or whole and `ORPHAN_S` without one. Pure."""
+    if orphan_since is None:
+        return True
+    return state.has_data and not state.loading and now - orphan_since >= ORPHAN_S
 
 
 def serve(settings: Settings) -> None:

@@ -3,10 +3,11 @@
 The rules keep three promises. An empty node never becomes a master while somebody may hold data: its replicas would
 copy the emptiness. Two nodes never both become a master at the start: whoever cannot prove its right waits. And a
 master that crashed gives way to replicas that ran on: its file ends where the last finished write to the disk was, and
-under `appendfsync everysec` that can be two seconds before what the replicas had received and clients were told.
+under `appendfsync everysec` that can be two seconds before what the replicas had received and clients were told. One
+that was stopped as planned, with its writes paused, has everything and need not.
 
 Time alone proves nothing. It only ends two waits of a master that has its data: for Sentinels that contradict a running
-master (`CONTRADICTION_S`), and for a failover that does not come, as when they know no replica yet (`GIVE_WAY_S`).
+master (`CONTRADICTION_S`), and for a failover that does not come, as when they know no replica yet.
 """
 
 from collections.abc import Mapping
@@ -15,8 +16,8 @@ from dataclasses import dataclass
 from components.redis.image.state import MemberState, SentinelState
 
 CONTRADICTION_S = 10.0
-# Detection and promotion with the largest down-after that keeps a target of 30 s, and some room.
-GIVE_WAY_S = 15.0
+# Electing a Sentinel and promoting a replica, beside the time that detection takes, with room.
+PROMOTION_S = 6.0
 # Nodes that were part of the whole this close to each other went down together; twice the agents' note period and more.
 SAME_MOMENT_S = 15
 
@@ -56,6 +57,7 @@ class Whole:
         peers: the other data nodes that answered, by ordinal.
         watchers: the Sentinels that answered, by ordinal.
         addresses: `host:port` of a data node to its ordinal.
+        down_after_s: silence after which a Sentinel holds the master for down.
     """
 
     members: int
@@ -63,6 +65,7 @@ class Whole:
     peers: Mapping[int, MemberState]
     watchers: Mapping[int, SentinelState]
     addresses: Mapping[str, int]
+    down_after_s: float
 
     def known_master(self) -> int | None:
         """The member that the Sentinels hold for the master, by the newest of their answers.
@@ -100,7 +103,7 @@ def _named(me: int, mine: MemberState, whole: Whole, waited_s: float) -> Decisio
     if rival is not None and waited_s < CONTRADICTION_S:
         return Wait(f"the Sentinels name this node, but member {rival} runs as a master")
     ran_on = sorted(n for n, peer in whole.peers.items() if peer.ran_on)
-    if mine.has_data and ran_on and waited_s < GIVE_WAY_S:
+    if mine.has_data and not mine.stopped_whole and ran_on and waited_s < whole.down_after_s + PROMOTION_S:
         return Wait(f"member {ran_on[0]} ran on and may have more than this node's files: it is to be promoted")
     if mine.has_data:
         return Lead("the Sentinels name this node and it has its data")

@@ -21,7 +21,7 @@ def member_config(
         declared: what the stack declares, the same for all nodes.
         settings: this node.
         master: ordinal of the member to follow; None for the master itself.
-        electable: whether Sentinel may promote this node; not before its first copy is whole.
+        electable: whether Sentinel may promote this node; a replica becomes so when it is in step with its master.
         replication_password: what it logs in to a master with.
     """
     lines = [

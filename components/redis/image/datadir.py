@@ -4,12 +4,14 @@ import fcntl
 import json
 import logging
 import os
+import time
 from pathlib import Path
 
 from components.redis.image.state import LastSeen
 
 JOINING = "joining"
 LAST_SEEN = "last-seen.json"
+STOPPED_WHOLE = "stopped-whole"
 log = logging.getLogger("volume")
 
 
@@ -51,9 +53,21 @@ def end_joining(folder: Path) -> None:
     (folder / JOINING).unlink(missing_ok=True)
 
 
-def is_joining(folder: Path) -> bool:
-    """Whether the mark stands."""
-    return (folder / JOINING).exists()
+def stop_whole(folder: Path) -> None:
+    """Mark the folder of a master whose writes are paused for good, since it is about to be stopped."""
+    (folder / STOPPED_WHOLE).touch()
+
+
+def stopped_whole(folder: Path) -> bool:
+    """Whether the last stop was one that `stop_whole` announced."""
+    return (folder / STOPPED_WHOLE).exists()
+
+
+def run_again(folder: Path, *, marked_for_s: float = 0) -> None:
+    """Remove the mark of `stop_whole`, if it has stood for so many seconds: what runs will have more than its files."""
+    mark = folder / STOPPED_WHOLE
+    if mark.exists() and time.time() - mark.stat().st_mtime >= marked_for_s:
+        mark.unlink(missing_ok=True)
 
 
 def note(folder: Path, seen: LastSeen) -> None:

@@ -9,13 +9,16 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from components.redis.image import local, peers
+from components.redis.image import datadir, local, peers
 from components.redis.image.acl import ADMIN_USER
 from components.redis.image.credentials import ADMIN, MEMBER_KINDS, Credential, read_all
 from components.redis.image.resp import CommandError, Connection, Reply, fields, info_fields
 from components.redis.image.settings import REDIS_PORT, SENTINEL_PORT, Settings
 
+KNOWN_S = 12.0
 BUDGET_S = 20.0
+# Until the process has been told to end, and longer.
+PAUSE_S = 60.0
 CATCH_UP_S = 5.0
 SETTLE_S = 8.0
 POLL_S = 0.1
@@ -33,7 +36,8 @@ class NotDone(Exception):
 def run(settings: Settings) -> None:
     """Give the master role away if this node has it; without success the node stops as the master that it is.
 
-    redis-server then waits itself for its replicas before it ends, and comes back as the master with its own data.
+    Its writes then stay paused, so that its files will have all that was acknowledged, and a mark says so: it need not
+    give way to a replica when it comes back.
     """
     try:
         with local.connect(settings) as redis:
@@ -43,23 +47,26 @@ def run(settings: Settings) -> None:
             begin = time.monotonic()
             hand_over(redis, settings)
             log.info("handed over in %.1f s", time.monotonic() - begin)
-    except (NotDone, OSError, CommandError) as error:
+    except NotDone as error:
+        datadir.stop_whole(settings.data_dir)
+        log.warning("not handed over, to be stopped as the master with its writes paused: %s", error)
+    except (OSError, CommandError) as error:
         log.warning("not handed over: %s", error)
 
 
 def hand_over(redis: Connection, settings: Settings) -> None:
-    """Pause, catch up, fail over, follow, release.
+    """Wait for somebody to hand over to, pause writes, fail over, follow, release.
 
     Raises:
-        NotDone: no replica, no Sentinel, or not within `BUDGET_S`.
+        NotDone: no replica, no Sentinel, or not within `BUDGET_S`; writes are still paused.
     """
     credential = read_all(settings.credentials_dir, MEMBER_KINDS)[ADMIN]
-    redis.command("CLIENT", "PAUSE", str(int(BUDGET_S * 1000)), "WRITE")
-    try:
-        master = fail_over(redis, settings, credential)
-        redis.command("REPLICAOF", master, str(REDIS_PORT))
-    finally:
-        redis.command("CLIENT", "UNPAUSE")
+    # a Sentinel may learn only after ten seconds that a replica which was just updated can lead
+    poll(lambda: replicas_known(settings, credential) != [], KNOWN_S)
+    redis.command("CLIENT", "PAUSE", str(int(PAUSE_S * 1000)), "WRITE")
+    master = fail_over(redis, settings, credential)
+    redis.command("REPLICAOF", master, str(REDIS_PORT))
+    redis.command("CLIENT", "UNPAUSE")
     redis.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
     if not poll(lambda: settled(settings, master), SETTLE_S):
         log.info("%s leads, but has no replica besides this node yet", master)
@@ -86,6 +93,17 @@ def fail_over(redis: Connection, settings: Settings, credential: Credential) -> 
             raise NotDone(why or "no Sentinel answers any more")
         time.sleep(POLL_S)
     raise NotDone(f"no new master within {BUDGET_S:.0f} s")
+
+
+def replicas_known(settings: Settings, credential: Credential) -> list[str] | None:
+    """Addresses that a Sentinel may choose, by the first one that answers; None if none does."""
+    for address in settings.sentinels:
+        try:
+            with admin((address, SENTINEL_PORT), credential) as sentinel:
+                return electable(sentinel.command("SENTINEL", "REPLICAS", settings.master_name))
+        except (OSError, CommandError) as error:
+            log.debug("%s: %s", address, error)
+    return None
 
 
 def ask(redis: Connection, settings: Settings, credential: Credential, watchers: Iterable[int]) -> str:
@@ -119,11 +137,17 @@ def behind(replicas: Reply, info: Mapping[str, str]) -> str:
     lines = [value for name, value in info.items() if local.is_replica_line(name)]
     seen = [dict(pair.split("=", 1) for pair in line.split(",")) for line in lines]
     whole = {r["ip"] for r in seen if r["state"] == "online" and r["offset"] == info["master_repl_offset"]}
-    known = [fields(replica) for replica in replicas] if isinstance(replicas, list) else []
-    electable = {r["ip"] for r in known if not DOWN & set(r["flags"].split(",")) and r["slave-priority"] != "0"}
-    if not electable:
+    chosen_from = electable(replicas)
+    if not chosen_from:
         return "the Sentinels know no replica that can lead"
-    return "" if electable <= whole else f"replica {min(electable - whole)} has not caught up"
+    late = [address for address in chosen_from if address not in whole]
+    return f"replica {late[0]} has not caught up" if late else ""
+
+
+def electable(replicas: Reply) -> list[str]:
+    """Addresses of the replicas that a Sentinel may choose, from its reply of `SENTINEL REPLICAS`. Pure."""
+    known = [fields(replica) for replica in replicas] if isinstance(replicas, list) else []
+    return [r["ip"] for r in known if not DOWN & set(r["flags"].split(",")) and r["slave-priority"] != "0"]
 
 
 def settled(settings: Settings, master: str) -> bool:

@@ -13,7 +13,7 @@ from components.redis.image.state import Applied, LastSeen, MemberState, Sentine
 
 AGENT_KEY = "agent.key"
 SENTINEL_FILE = "sentinel.conf"
-INFO_SECTIONS = ("server", "persistence", "replication")
+INFO_SECTIONS = ("persistence", "replication")
 
 
 def new_agent_key(settings: Settings) -> str:
@@ -66,6 +66,7 @@ def describe_member(
         master=None if master else f"{info.get('master_host', '')}:{info.get('master_port', '')}",
         link_up=info.get("master_link_status") == "up",
         loading=info.get("loading") == "1",
+        electable=master or info.get("slave_priority") != "0",
         offset=int(info.get("master_repl_offset" if master else "slave_repl_offset", 0)),
         replicas=sum("state=online" in value for name, value in info.items() if is_replica_line(name)),
     )

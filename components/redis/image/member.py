@@ -29,7 +29,11 @@ def wait_for_role(settings: Settings) -> Lead | Follow:
     """Ask all others until the answers settle this node's role."""
     begin, reason = time.monotonic(), ""
     while True:
-        mine = MemberState(has_data=datadir.has_data(settings.data_dir), last_seen=datadir.last_seen(settings.data_dir))
+        mine = MemberState(
+            has_data=datadir.has_data(settings.data_dir),
+            last_seen=datadir.last_seen(settings.data_dir),
+            stopped_whole=datadir.stopped_whole(settings.data_dir),
+        )
         waited_s = time.monotonic() - begin
         decision = decide(settings.ordinal, mine, peers.look(settings), waited_s=waited_s)
         if not isinstance(decision, Wait):
@@ -47,6 +51,7 @@ def prepare(settings: Settings, decision: Lead | Follow) -> None:
         datadir.end_joining(data)
     elif not datadir.has_data(data):
         datadir.begin_joining(data)
+    datadir.run_again(data)
     credentials = read_all(settings.credentials_dir, MEMBER_KINDS)
     key = local.new_agent_key(settings)
     datadir.write_private(settings.run_dir / ACL_FILE, member_acl(credentials, key))
@@ -55,7 +60,7 @@ def prepare(settings: Settings, decision: Lead | Follow) -> None:
         (settings.config_dir / "redis.conf").read_text(),
         settings,
         master=decision.master if isinstance(decision, Follow) else None,
-        electable=not datadir.is_joining(data),
+        electable=isinstance(decision, Lead),
         replication_password=credentials[REPLICATION].previous_password,
     )
     datadir.write_private(settings.run_dir / "redis.conf", config)

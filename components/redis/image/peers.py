@@ -24,6 +24,7 @@ def look(settings: Settings) -> Whole:
         peers={n: state for n, state in members.items() if state},
         watchers={n: state for n, state in sentinels.items() if state},
         addresses={f"{address}:{REDIS_PORT}": n for n, address in enumerate(settings.members)},
+        down_after_s=settings.down_after_s,
     )
 
 

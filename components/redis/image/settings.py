@@ -27,6 +27,7 @@ class Settings:
         members: stable addresses of the data nodes, by ordinal; they are those of the per-member Services.
         sentinels: stable addresses of the Sentinels, by ordinal.
         quorum: Sentinels that must agree that the master is down.
+        down_after_s: silence after which a Sentinel holds the master for down.
         data_dir: the volume, of a data node or of a Sentinel.
         run_dir: files of this start, in memory: configuration, socket, ACL file, key of the agent.
         config_dir: the mounted configuration.
@@ -40,6 +41,7 @@ class Settings:
     members: tuple[str, ...]
     sentinels: tuple[str, ...]
     quorum: int
+    down_after_s: float
     data_dir: Path
     run_dir: Path
     config_dir: Path
@@ -96,6 +98,7 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         members=members,
         sentinels=sentinels,
         quorum=_count(env, "REDIS_QUORUM"),
+        down_after_s=_count(env, "REDIS_DOWN_AFTER_MS") / 1000,
         data_dir=Path(_text(env, "DATA_DIR")),
         run_dir=Path(_text(env, "RUN_DIR")),
         config_dir=Path(_text(env, "CONFIG_DIR")),

@@ -49,9 +49,11 @@ class MemberState:
         master: `host:port` that a replica follows.
         link_up: a replica's stream from its master stands.
         loading: it still reads its files.
+        electable: Sentinel may promote it, or has.
         offset: place in the stream of replication.
         replicas: replicas whose stream stands, seen by a master.
         last_seen: what it last was; None if it never was.
+        stopped_whole: its last stop was planned, and no write was acknowledged that its files lack.
         credentials: kind to how far it has followed.
     """
 
@@ -60,9 +62,11 @@ class MemberState:
     master: str | None = None
     link_up: bool = False
     loading: bool = False
+    electable: bool = False
     offset: int = 0
     replicas: int = 0
     last_seen: LastSeen | None = None
+    stopped_whole: bool = False
     credentials: dict[str, Applied] = field(default_factory=dict)
 
     @property
