@@ -1,5 +1,5 @@
 """Names the fixtures of this folder; nothing else belongs here."""
 
-from tests.postgres.fix_members import image_root, made, trio
+from tests.postgres.fix_members import image_root, made, primary, trio
 
-__all__ = ["image_root", "made", "trio"]
+__all__ = ["image_root", "made", "primary", "trio"]

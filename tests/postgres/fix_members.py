@@ -151,7 +151,7 @@ class Member:
         """Write the configuration as Patroni does; `host` stands in for the address of the member to follow."""
         data = self.folder / "data/pgdata"
         values: dict[str, Any] = common(ARGS)["postgresql"]["parameters"] | parameters(ARGS)
-        values |= {"listen_addresses": self.address, "port": POSTGRES_PORT, "fsync": "off", "max_wal_senders": 10}
+        values |= {"listen_addresses": self.address, "port": POSTGRES_PORT, "fsync": "off", "min_wal_size": "32MB"}
         if not (self.folder / "patroni/tls").exists():
             self.run(PYTHON, "-c", MAKE_CERTIFICATE)
         values["primary_conninfo"] = ""
@@ -326,11 +326,11 @@ def made(image_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def trio(image_root: Path, made: Path, tmp_path: Path) -> Iterator[Trio]:
+@contextlib.contextmanager
+def copied(image_root: Path, made: Path, folder: Path) -> Iterator[Trio]:
     """Three members, not started; all are ended and their folders removed afterwards."""
-    subprocess.run(["cp", "-a", *(str(folder) for folder in made.iterdir()), str(tmp_path)], check=True)
-    trio = Trio(image_root, tmp_path)
+    subprocess.run(["cp", "-a", *(str(each) for each in made.iterdir()), str(folder)], check=True)
+    trio = Trio(image_root, folder)
     try:
         yield trio
     finally:
@@ -338,3 +338,18 @@ def trio(image_root: Path, made: Path, tmp_path: Path) -> Iterator[Trio]:
             each.end()
         for each in trio.members:
             shutil.rmtree(each.folder)
+
+
+@pytest.fixture
+def trio(image_root: Path, made: Path, tmp_path: Path) -> Iterator[Trio]:
+    """Three members for one test, not started."""
+    with copied(image_root, made, tmp_path) as trio:
+        yield trio
+
+
+@pytest.fixture(scope="module")
+def primary(image_root: Path, made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Member]:
+    """The primary alone, running, for all tests of a module that leave it as they found it."""
+    with copied(image_root, made, tmp_path_factory.mktemp("primary")) as trio:
+        trio.a.start()
+        yield trio.a

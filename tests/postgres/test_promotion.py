@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from components.postgres.image.member.wal import format_lsn, parse_history, parse_lsn
+import pytest
+
+from components.postgres.image.member.numbers import occupy
+from components.postgres.image.member.wal import Lineage, Point, format_lsn, parse_history, parse_lsn
 from components.postgres.names import POSTGRES_PORT
 from tests.postgres.fix_members import BIN, Member, Trio, eventually, password
 from tests.postgres.throttle import Throttle
@@ -144,6 +147,18 @@ def test_a_server_that_cannot_start_is_helped_by_its_agent(trio: Trio) -> None:
         eventually(lambda: f"completed {SEGMENT}" in trio.c.agent_log(), 10, "the agent has completed the segment")
         trio.c.start()
         eventually(lambda: end_of_log(trio.c) == begin, 10, "recovery reads up to the switch")
+
+
+def test_a_number_that_was_occupied_in_vain_keeps_no_server_from_starting(trio: Trio) -> None:
+    trio.up()
+    occupy(trio.c.wal, Point(Lineage(1), end_of_log(trio.c)), 3)
+    trio.c.own()
+    trio.c.stop()
+    with pytest.raises(AssertionError, match="could not start server"):
+        trio.c.start()
+    trio.c.start_agent()
+    eventually(lambda: "timeline number 2 is free again" in trio.c.agent_log(), 10, "the agent has freed the number")
+    trio.c.start()
 
 
 def test_a_standby_that_is_behind_another_one_is_refused(trio: Trio) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from components.postgres.image.member.marks import Marks
-from components.postgres.image.member.numbers import load_reserved, newest, occupied, occupy, save_reserved
+from components.postgres.image.member.numbers import free_unused, load_reserved, newest, occupied, occupy, save_reserved
 from components.postgres.image.member.segments import lineages
 from components.postgres.image.member.wal import Lineage, Point, Switch, parse_history
 
@@ -35,3 +35,10 @@ def test_only_numbers_without_a_history_are_occupied(tmp_path: Path) -> None:
     # a server on timeline 2 that has replayed anything of it is past the switch, and will not go there
     assert parse_history(3, text).switches == (Switch(1, 0x100), Switch(2, 0x101))
     assert occupy(tmp_path, Point(SECOND, 0x130), 6) == []
+
+
+def test_occupied_numbers_are_freed_down_to_the_newest_real_timeline(tmp_path: Path) -> None:
+    (tmp_path / "00000004.history").write_text("1\t0/100\treason\n")
+    occupy(tmp_path, Point(SECOND, 0x130), 8)
+    assert free_unused(tmp_path) == [7, 6, 5]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["00000003.history", "00000004.history"]

@@ -100,8 +100,8 @@ def follow(recorder: Recorder, follower: Follower) -> None:
     said = ""
     while True:
         said = follow_once(follower, running=recorder.running, primary=recorder.primary, said=said)
-        for name in recorder.repair():
-            print(f"agent: completed {name} from the timeline before it", file=sys.stderr, flush=True)  # noqa: T201
+        for done in recorder.repair():
+            print(f"agent: {done}", file=sys.stderr, flush=True)  # noqa: T201  the pod's log
         time.sleep(FOLLOW_EVERY_S)
 
 

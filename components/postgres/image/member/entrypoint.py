@@ -10,7 +10,7 @@ from pathlib import Path
 
 from components.postgres.image.member import credentials, login, render
 from components.postgres.image.member.paths import Cluster, Paths, load_cluster
-from components.postgres.image.member.segments import complete_segments, lineages
+from components.postgres.image.member.segments import repair
 
 PATRONI = "/opt/patroni/bin/patroni"
 SAY_EVERY_S = 10.0
@@ -60,12 +60,12 @@ def hold_lock(file: Path) -> int:
 
 
 def prepare_data(paths: Paths) -> None:
-    """Undo what a kubelet does to a volume's modes, and complete a segment that a broken fetch left short."""
+    """Undo what a kubelet does to a volume's modes, and put right what PostgreSQL would not start over."""
     if not paths.data.is_dir():
         return
     paths.data.chmod(0o700)
-    for name in complete_segments(paths.wal, lineages(paths.wal), paths.programs):
-        say(f"completed {name} from the timeline before it")
+    for done in repair(paths):
+        say(done)
 
 
 def make_certificate(folder: Path, name: str) -> None:

@@ -42,6 +42,21 @@ def occupy(wal: Path, mine: Point, number: int) -> list[int]:
     return taken
 
 
+def free_unused(wal: Path) -> list[int]:
+    """Take away occupied numbers above the newest real timeline; only while no server runs on the folder.
+
+    They are there when a promotion was broken off before it began its timeline. A server that starts takes the newest
+    history for its future, and refuses to start when it does not stem from its own past.
+    """
+    freed = []
+    for file in sorted(wal.glob(history_name(0).replace("0", "[0-9A-F]")), reverse=True):
+        if not occupied(file.read_text()):
+            break
+        file.unlink()
+        freed.append(int(file.stem, 16))
+    return freed
+
+
 def occupied(text: str) -> bool:
     """Whether a history file only keeps a number: it tells of no timeline."""
     return text.rstrip().endswith(OCCUPIED)

@@ -12,9 +12,10 @@ from psycopg.rows import TupleRow
 from components.postgres.image.member import marks, numbers, server
 from components.postgres.image.member.marks import Marks
 from components.postgres.image.member.paths import Cluster, Paths
-from components.postgres.image.member.segments import complete_segments, histories, lineages
+from components.postgres.image.member.segments import histories, repair
 
 PERIOD_S = 0.2
+DOWN_S = 2.0  # one answer that fails does not make a server that is down
 
 
 class Recorder:
@@ -37,6 +38,7 @@ class Recorder:
         self._connection: psycopg.Connection[TupleRow] | None = None
         self._lock = threading.Lock()
         self._owned = False
+        self._answered = 0.0
 
     def look(self) -> Marks:
         """Look at the server, raise the marks, return them; with no server, what is on disk."""
@@ -47,6 +49,7 @@ class Recorder:
             try:
                 self._raise(self._observe())
                 self.running = True
+                self._answered = time.monotonic()
             except psycopg.Error:
                 self._drop()
                 self.running = self.primary = False
@@ -71,11 +74,10 @@ class Recorder:
         return numbers.newest(known, histories(self._paths.wal), reserved)
 
     def repair(self) -> list[str]:
-        """While no server answers: complete short segments, over which it would fail to start again and again."""
+        """While no server answers: put right what it would fail to start over, again and again. Returns what was."""
         with self._lock:
-            if self.running or not self._owned:
-                return []
-            return complete_segments(self._paths.wal, lineages(self._paths.wal), self._paths.programs)
+            down = not self.running and time.monotonic() - self._answered > DOWN_S
+            return repair(self._paths) if down and self._owned else []
 
     def _own(self) -> bool:
         """Whether this process is the one that may write the marks: the agent of a pod that is going may still run."""

@@ -14,7 +14,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from components.postgres.image.member.numbers import occupied
+from components.postgres.image.member.numbers import free_unused, occupied
+from components.postgres.image.member.paths import Paths
 from components.postgres.image.member.wal import (
     Lineage,
     Point,
@@ -76,6 +77,13 @@ def complete_segment(wal: Path, lineage: Lineage, programs: Path) -> str | None:
         file.flush()
         os.fsync(file.fileno())
     return target.name
+
+
+def repair(paths: Paths) -> list[str]:
+    """Put right in a log folder what keeps a server from starting; only while none runs. Returns what was done."""
+    freed = [f"timeline number {number} is free again" for number in free_unused(paths.wal)]
+    completed = complete_segments(paths.wal, lineages(paths.wal), paths.programs)
+    return [*freed, *(f"completed {name} from the timeline before it" for name in completed)]
 
 
 def first_segment(wal: Path, lineage: Lineage) -> Path | None:
