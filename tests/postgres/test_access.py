@@ -1,5 +1,7 @@
 """Who may connect, as whom and how, on a real server with the component's own rules."""
 
+import subprocess
+
 import psycopg
 import pytest
 
@@ -69,3 +71,12 @@ def test_a_missing_role_or_another_password_is_put_right(primary: Member) -> Non
     assert "password of trading_b" in done.stderr
     for user, secret in (("trading_a", password("postgres-app", 0)), ("trading_b", APP)):
         primary.connect(user, secret).close()
+
+
+def test_two_passes_at_once_do_not_meet(primary: Member) -> None:
+    primary.sql("DROP ROLE trading_a")
+    call = primary.command(PYTHON, "-m", f"{PACKAGE}.bootstrap")
+    running = [subprocess.Popen(call, env=primary.environment, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    said = [process.communicate()[1] for process in running]
+    assert [process.returncode for process in running] == [0] * 4, said
+    assert sum("role trading_a" in text for text in said) == 1

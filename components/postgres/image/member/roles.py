@@ -18,6 +18,7 @@ Connection = psycopg.Connection[TupleRow]
 LOGIN_PREFIX = "trading"
 REPLICATION_PREFIX = "replicator"
 OWNER = "trading_owner"
+LOCK_KEY = 8009  # of this database's own advisory locks; any number will do
 # what pg_rewind calls on its source, as PostgreSQL documents it for a role that is no superuser
 REWIND_FUNCTIONS: tuple[LiteralString, ...] = (
     "pg_ls_dir(text, boolean, boolean)",
@@ -63,11 +64,22 @@ def in_step(connection: Connection, wanted: list[Login]) -> bool:
 def apply_roles(connection: Connection, wanted: list[Login], database: str) -> list[str]:
     """Make the primary's roles, passwords, database and grants what they should be.
 
+    One at a time: while a cluster is made, its bootstrap and its agent both come here.
+
     A password travels as a verifier. Roles come before the database, which takes a second to make, so that standbys
     can follow at once.
 
     Returns: what was changed, for the log; no secret is in it.
     """
+    connection.execute("SELECT pg_advisory_lock(%s)", (LOCK_KEY,))
+    try:
+        return apply_locked(connection, wanted, database)
+    finally:
+        connection.execute("SELECT pg_advisory_unlock(%s)", (LOCK_KEY,))
+
+
+def apply_locked(connection: Connection, wanted: list[Login], database: str) -> list[str]:
+    """What `apply_roles` does once it is alone."""
     kept = verifiers(connection)
     changed = []
     if OWNER not in kept:
