@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import psycopg
 import redis
 from cryptography import x509
@@ -56,7 +57,7 @@ def eventually(condition: Callable[[], bool], timeout_s: float, what: str) -> No
     """Wait until the condition holds; fails naming `what`. A busy machine is given three times as long."""
     deadline = time.monotonic() + 3 * timeout_s
     while time.monotonic() < deadline:
-        with contextlib.suppress(OSError, psycopg.Error, redis.RedisError):
+        with contextlib.suppress(OSError, psycopg.Error, redis.RedisError, httpx.HTTPError):
             if condition():
                 return
         time.sleep(0.05)

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.cluster
 
 FAST = "1000"
 ORDERS = f"SELECT id, {REQUEST}, {STATE} FROM orders WHERE account <> 'main' ORDER BY number"  # noqa: S608
+FORGED = "UPDATE orders SET status = 'ACCEPTED' WHERE id = (SELECT id FROM orders WHERE status = 'FILLED' LIMIT 1)"
 SESSIONS = "SELECT usename, count(*) FROM pg_stat_activity WHERE usename LIKE 'trading%' GROUP BY usename"
 
 
@@ -130,6 +131,17 @@ def test_feed_goes_on_where_it_was(stage: Stage) -> None:
     stage.start("feed")
     before = played(stage)
     eventually(lambda: played(stage) > before + 20, 20, "the feed plays on")
+    same_orders(stage, open_source("synthetic", 7))
+
+
+def test_feed_waits_for_an_engine_that_is_far_behind(stage: Stage) -> None:
+    """The stream is bounded, so without it an engine that was away for long would find a hole."""
+    feed = stage.start("feed", TRADING_FEED_SPEED=FAST)
+    eventually(lambda: "trading_feed_waiting 1.0" in feed.get("/metrics").text, 30, "the feed waits")
+    assert feed.is_ready()
+    engine = stage.start("engine")
+    eventually(lambda: played(stage) > 500, 60, "the engine plays")
+    assert "trading_engine_missed_steps_total 0.0" in engine.get("/metrics").text
     same_orders(stage, open_source("synthetic", 7))
 
 
@@ -239,3 +251,16 @@ def test_restarted_database_is_waited_for(stage: Stage) -> None:
     before = played(stage)
     eventually(lambda: played(stage) > before + 20, 20, "the engine trades on")
     same_orders(stage, open_source("synthetic", 7))
+
+
+def test_engine_refuses_to_trade_on_a_book_that_disagrees(stage: Stage) -> None:
+    stage.start("feed")
+    engine = stage.start("engine")
+    eventually(lambda: played(stage) > 250, 40, "bars")
+    engine.stop()
+    stage.query(f"{FORGED} RETURNING 1")
+    before = played(stage)
+    engine = stage.launch("engine")
+    eventually(lambda: "IllegalTransition" in engine.get("/health/ready").text, 30, "it is not ready, and says why")
+    assert played(stage) == before
+    assert "its events and its row disagree" in engine.log.read_text()

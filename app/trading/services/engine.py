@@ -53,12 +53,13 @@ class Engine:
     def run(self, stop: Event) -> None:
         """Lead or stand by until told to stop."""
         while not stop.is_set():
-            self._beat()
+            self.heartbeat.beat()
             self._renew.clear()
             try:
                 with Connection.connect(logins=self._logins) as connection:
                     self._serve(connection, lambda: stop.is_set() or self._renew.is_set())
             except (psycopg.Error, TradingError) as error:
+                self._state = f"{type(error).__name__}; see the log"
                 log.warning("engine begins again", extra={"error": type(error).__name__, "detail": str(error)[:300]})
                 stop.wait(STANDBY_S)
             finally:
@@ -67,15 +68,14 @@ class Engine:
     def _serve(self, connection: Connection, done: Callable[[], bool]) -> None:
         """Wait for leadership, then lead, over one connection."""
         while not done():
-            self._beat()
+            self.heartbeat.beat()
             if not is_current(connection):
                 self._state = "the schema is older than this version; run trading migrate"
                 time.sleep(STANDBY_S)
                 continue
             token = acquire(connection, self._holder)
-            self._state = OK
-            self._database.beat()
             if token is None:
+                self._alive()
                 time.sleep(STANDBY_S)
                 continue
             log.info("leading", extra={"token": token, "holder": self._holder})
@@ -84,8 +84,7 @@ class Engine:
             return
 
     def _alive(self) -> None:
-        self._beat()
-        self._database.beat()
-
-    def _beat(self) -> None:
+        """It trades or stands by, and the database has just answered."""
+        self._state = OK
         self.heartbeat.beat()
+        self._database.beat()

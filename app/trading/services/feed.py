@@ -8,7 +8,7 @@ from threading import Event
 from prometheus_client import Counter, Gauge
 
 from trading.cache.client import Cache, CacheUnavailable
-from trading.cache.market import last_step, publish, quote
+from trading.cache.market import MAX_STEPS, last_step, publish, quote
 from trading.domain.errors import TradingError
 from trading.marketdata.bars import Step
 from trading.marketdata.source import Source
@@ -19,6 +19,7 @@ from trading.storage.market import activate_feed, played_step
 
 log = logging.getLogger(__name__)
 STEP = Gauge("trading_feed_step", "Number of the last step published", ["source"])
+WAITING = Gauge("trading_feed_waiting", "1 while the feed waits for an engine that is far behind")
 BARS = Counter("trading_feed_bars_total", "Bars published", ["source"])
 
 LEAD = 240  # steps played at once, as the history that strategies need, before the pace sets in
@@ -44,6 +45,8 @@ class Feed:
         self._at_once = LEAD
         self._steps: Iterator[Step] = iter(())
         self._number = 0  # of the step that `_steps` gives next
+        self._played = 0  # by the engine, when last asked
+        self._waits = False
         self._trouble = "starting"
         self.heartbeat = Heartbeat(limit_s=60)
 
@@ -63,7 +66,12 @@ class Feed:
                     activated = True
                 if self._wait_until(due, stop):
                     return
-                step = self._next()
+                number = self._next_number()
+                if self._must_wait(number):
+                    self._trouble = OK
+                    stop.wait(WAIT_S)
+                    continue
+                step = self._step(number)
                 if step is None:
                     log.info("the source has ended", extra={"feed": self._source.feed_id})
                     self._trouble = OK
@@ -81,20 +89,34 @@ class Feed:
         self._database.run(lambda c: activate_feed(c, source.feed_id, source.kind, source.instruments))
         log.info("feed activated", extra={"feed": source.feed_id, "symbols": len(self._instruments)})
 
-    def _next(self) -> Step | None:
-        """The step to publish now; None when the source has ended."""
+    def _next_number(self) -> int:
         newest = self._cache.run(lambda redis: last_step(redis, self._source.feed_id), deadline_s=0)
         if newest:
-            number = newest + 1
-        else:
-            played = self._database.run(lambda c: played_step(c, self._source.feed_id))
-            number = max(1, played - LEAD + 1)
-            self._at_once = max(LEAD, played)
+            return newest + 1
+        self._played = self._ask_played()
+        self._at_once = max(LEAD, self._played)
+        return max(1, self._played - LEAD + 1)
+
+    def _must_wait(self, number: int) -> bool:
+        """Whether the step would push out of the stream what an engine that starts now must read."""
+        if number - self._played > MAX_STEPS - LEAD:
+            self._played = self._ask_played()
+        waits = number - self._played > MAX_STEPS - LEAD
+        if waits and not self._waits:
+            log.warning("waiting for the engine", extra={"step": number, "played": self._played})
+        self._waits = waits
+        WAITING.set(waits)
+        return waits
+
+    def _ask_played(self) -> int:
+        return self._database.run(lambda c: played_step(c, self._source.feed_id))
+
+    def _step(self, number: int) -> Step | None:
+        """A step of the source; None when it has ended."""
         if number != self._number:
             self._steps, self._number = self._source.steps(number), number
-        step = next(self._steps, None)
         self._number += 1
-        return step
+        return next(self._steps, None)
 
     def _publish(self, step: Step) -> bool:
         quotes = {bar.symbol: quote(bar, self._instruments[bar.symbol], self._source.kind) for bar in step.bars}

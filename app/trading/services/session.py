@@ -29,7 +29,7 @@ STEP_SECONDS = Histogram(
     "trading_engine_step_seconds", "Time to play a step, commit included", buckets=(0.005, 0.02, 0.05, 0.2, 1, 5)
 )
 EVENTS = Counter("trading_order_events_total", "Order events booked by this engine", ["kind"])
-MISSED = Counter("trading_engine_missed_steps_total", "Steps that were gone from the stream before they were played")
+MISSED = Counter("trading_engine_missed_steps_total", "Steps that were gone from the stream before they were read")
 
 POLL_S = 0.2  # how long a new order of the API may wait
 FEED_CHECK_S = 2.0
@@ -76,7 +76,7 @@ class Session:
 
     Args:
         token: fencing token; every transaction proves it.
-        alive: called whenever the database has answered.
+        alive: called whenever all is well: it trades, or waits for a feed.
     """
 
     def __init__(
@@ -91,9 +91,9 @@ class Session:
     def run(self, done: Callable[[], bool]) -> None:
         """Trade the active feed until done; a change of feed ends one round and begins the next."""
         while not done():
-            self._alive()
             progress = active_progress(self._connection)
             if progress is None:
+                self._alive()
                 time.sleep(POLL_S)
                 continue
             self._trade(progress, done)
@@ -109,11 +109,14 @@ class Session:
         self._reconcile(desk, ledger, progress.at)
         history = History(desk.window)
         check_at = time.monotonic() + FEED_CHECK_S
-        with BarReader(self._cache, progress.feed_id, max(0, progress.step - desk.window)) as reader:
+        last = max(0, progress.step - desk.window)
+        with BarReader(self._cache, progress.feed_id, last) as reader:
             while not done():
                 step = reader.get(POLL_S)
                 self._submit(desk, ledger, progress.at)
                 if step:
+                    _count_missed(last, step.number)
+                    last = step.number
                     history.push(step)
                     progress = self._play(desk, ledger, history, progress, step)
                 self._alive()
@@ -151,12 +154,16 @@ class Session:
         """Everything that a step causes and the note that it is played, in one transaction."""
         if step.number <= progress.step:
             return progress
-        if step.number > progress.step + 1:
-            MISSED.inc(step.number - progress.step - 1)
-            log.warning("steps are gone from the stream", extra={"after": progress.step, "next": step.number})
         with STEP_SECONDS.time(), self._connection.writing():
             require_token(self._connection, self._token)
             save_progress(self._connection, progress.feed_id, step)
             desk.play(step, progress.at, history, ledger, progress.feed_id)
         STEP.set(step.number)
         return Progress(progress.feed_id, step.number, step.at)
+
+
+def _count_missed(last: int, number: int) -> None:
+    """Say so when the stream no longer had what comes between two steps: signals may differ from then on."""
+    if number > last + 1:
+        MISSED.inc(number - last - 1)
+        log.warning("steps are gone from the stream", extra={"after": last, "next": number})
