@@ -115,10 +115,12 @@ def test_credentials_that_the_cluster_refuses(cluster: Cluster, tmp_path: Path) 
 
 
 def test_a_wrong_passphrase(cluster: Cluster, tmp_path: Path) -> None:
-    wrong = tmp_path / "wrong"
-    wrong.write_text("wrong")
-    env = dict(cluster.env) | {"PULUMI_CONFIG_PASSPHRASE_FILE": str(wrong)}
-    done = pulumi(ROOT, env, "preview", "--stack", "local")
+    config = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())["config"]
+    env = dict(cluster.env) | scratch_project(tmp_path, "local", config)
+    pulumi(tmp_path, env, "stack", "init", "local")
+    (tmp_path / "wrong").write_text("wrong")
+    env["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(tmp_path / "wrong")
+    done = pulumi(tmp_path, env, "preview", "--stack", "local")
     assert done.returncode != 0
     assert "incorrect passphrase" in done.stdout + done.stderr
 
