@@ -160,7 +160,8 @@ def redis_cli(platform: Platform, pod: str, *command: str) -> str:
     """A command on a member, as the app's user; the password goes through stdin. Empty when it does not answer."""
     _, password = platform.current("redis-app")
     script = f"AUTH trading {password}\n{' '.join(command)}\n"
-    argv = ["kubectl", "-n", NAMESPACE, "exec", "-i", pod, "-c", "server", "--", "redis-cli"]
+    address = platform.kubectl("get", "pod", pod, "-o", "jsonpath={.status.podIP}")
+    argv = ["kubectl", "-n", NAMESPACE, "exec", "-i", pod, "-c", "server", "--", "redis-cli", "-h", address]
     done = subprocess.run(
         argv, input=script, env=dict(platform.cluster.env), capture_output=True, text=True, check=False
     )
