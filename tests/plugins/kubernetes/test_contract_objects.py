@@ -132,7 +132,7 @@ def test_a_namespace_a_definition_and_what_needs_them_come_in_one_update(lab: La
     assert set(preview.ops.values()) == {"create"}
     project.up().ok()
     assert project.state()["thing"]["id"] == f"{lab.namespace}/t"
-    assert lab.field("thing/t", ".spec") == '{"deep":[{"a":true}],"size":3}'
+    assert lab.field(f"things.{group}/t", ".spec") == '{"deep":[{"a":true}],"size":3}'
     project.preview("--expect-no-changes").ok()
     project.refresh("--expect-no-changes").ok()
     project.destroy().ok()
