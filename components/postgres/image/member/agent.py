@@ -87,9 +87,20 @@ def main() -> None:
 
 
 def record(recorder: Recorder, stopping: threading.Event) -> None:
-    """Look at the server until the pod ends, and then until the server has ended: its last positions count too."""
+    """Look at the server until the pod ends, and then until the server has ended: its last positions count too.
+
+    A volume that takes no write is said once. The marks stay where they were, and a health check that fails after a
+    while restarts the agent.
+    """
+    said = ""
     while True:
-        recorder.look()
+        try:
+            recorder.look()
+            said = ""
+        except OSError as error:
+            if str(error) != said:
+                said = str(error)
+                print(f"agent: cannot keep the marks: {said}", file=sys.stderr, flush=True)  # noqa: T201  the pod's log
         if stopping.is_set() and not recorder.running:
             sys.exit(0)
         time.sleep(PERIOD_S)

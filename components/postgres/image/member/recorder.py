@@ -43,8 +43,8 @@ class Recorder:
     def look(self) -> Marks:
         """Look at the server, raise the marks, return them; with no server, what is on disk."""
         with self._lock:
-            self.seen = time.monotonic()
             if not self._own():
+                self.seen = time.monotonic()
                 return marks.load(self._paths.marks)
             try:
                 self._raise(self._observe())
@@ -53,6 +53,7 @@ class Recorder:
             except psycopg.Error:
                 self._drop()
                 self.running = self.primary = False
+            self.seen = time.monotonic()
             return self._marks
 
     def newest(self) -> int:

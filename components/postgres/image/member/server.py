@@ -9,8 +9,7 @@ from psycopg import pq
 from psycopg.rows import TupleRow
 
 from components.postgres.image.member.marks import Kind
-from components.postgres.image.member.segments import lineages
-from components.postgres.image.member.wal import Lineage, Point, parse_lsn
+from components.postgres.image.member.wal import Lineage, Point, history_name, parse_history, parse_lsn
 
 # flushed by the receiver that runs, else by the one that ran last; its timeline is only known while it runs
 OBSERVE: LiteralString = """
@@ -86,7 +85,10 @@ def identify(sockets: Path, port: int) -> tuple[str, int, int]:
 
 def lineage(wal: Path, timeline: int) -> Lineage:
     """The lineage of a timeline, from its history file; a first timeline has none."""
-    return lineages(wal).get(timeline, Lineage(timeline))
+    try:
+        return parse_history(timeline, (wal / history_name(timeline)).read_text())
+    except FileNotFoundError:
+        return Lineage(timeline)
 
 
 def point(wal: Path, timeline: int, lsn: int) -> Point:
