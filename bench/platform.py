@@ -51,7 +51,7 @@ def preview_seconds(stack: str) -> list[float]:
 
 def cluster_processes() -> list[int]:
     """The processes of the local cluster: all that run outside the host's network namespace, and their supervisor."""
-    host = Path("/proc/1/ns/net").stat().st_ino
+    host = Path("/proc/self/ns/net").stat().st_ino
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
