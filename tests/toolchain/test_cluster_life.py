@@ -317,7 +317,13 @@ def test_a_killed_node_is_dead_at_once_and_comes_back(running: Here) -> None:
 def test_a_daemon_that_dies_is_restarted(running: Here) -> None:
     def scheduler() -> set[int]:
         pids = cgroups.processes(running.cluster.cgroup(plan.CONTROL))
-        return {pid for pid in pids if b"kube-scheduler" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+        return {pid for pid in pids if b"kube-scheduler" in command(pid)}
+
+    def command(pid: int) -> bytes:
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:  # it ended meanwhile
+            return b""
 
     [before] = scheduler()
     os.kill(before, signal.SIGKILL)
