@@ -233,7 +233,7 @@ class Load:
         self._stop = threading.Event()
         self.acknowledged: list[str] = []
         self.errors: list[Exception] = []
-        self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(threads)]
+        self._threads = [threading.Thread(target=self._run, args=(number,), daemon=True) for number in range(threads)]
 
     def __enter__(self) -> "Load":
         for thread in self._threads:

@@ -103,9 +103,10 @@ def test_the_import_contracts_know_every_component() -> None:
         (r"#\s*noqa(?!:)", "an exception names its rule"),
         (r"#\s*type:\s*ignore(?!\[)", "an exception names its rule"),
         (r"\bpytest\.(mark\.)?(skip|skipif|xfail|importorskip)\b", "a test runs or is not there"),
+        (r"\bthreading\.Thread\((?!.*daemon=True)", "a thread that a failed test leaves would hang the run"),
         (r"#\s*(TODO|FIXME|XXX)\b", "unfinished work is an issue, not a comment"),
     ],
 )
-def test_nothing_is_silenced(pattern: str, reason: str) -> None:
+def test_no_source_line_breaks_a_house_rule(pattern: str, reason: str) -> None:
     found = lines_with(pattern)
     assert not found, f"{reason}:\n" + "\n".join(found)

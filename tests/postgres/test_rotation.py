@@ -54,19 +54,28 @@ def patroni(member: Member, settings: dict[str, Any]) -> Iterator[list[tuple[str
 
 def applied(member: Member, kind: str) -> int | None:
     """The epoch that a member says it works with."""
-    epoch: int | None = member.ask("credentials")["kinds"][kind]["applied"]
+    epoch: int | None = member.ask("credentials")["kinds"].get(kind, {}).get("applied")
     return epoch
 
 
 class Client:
-    """Logs in again and again with one slot's password, and counts."""
+    """Logs in again and again with one slot's password while its block runs; every login must work."""
 
     def __init__(self, member: Member, user: str, secret: str, database: str) -> None:
         self.failed: list[str] = []
         self.succeeded = 0
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(member, user, secret, database))
+        self._thread = threading.Thread(target=self._run, args=(member, user, secret, database), daemon=True)
+
+    def __enter__(self) -> None:
         self._thread.start()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        if kind is None:
+            assert not self.failed, self.failed[:3]
+            assert self.succeeded
 
     def _run(self, member: Member, user: str, secret: str, database: str) -> None:
         while not self._stop.wait(0.02):
@@ -76,13 +85,6 @@ class Client:
             except psycopg.OperationalError as error:
                 self.failed.append(str(error))
 
-    def end(self) -> None:
-        """Stop; every login must have worked."""
-        self._stop.set()
-        self._thread.join()
-        assert not self.failed, self.failed[:3]
-        assert self.succeeded
-
 
 def test_a_step_reaches_all_members_while_the_previous_slot_stays_valid(trio: Trio) -> None:
     trio.up()
@@ -91,29 +93,27 @@ def test_a_step_reaches_all_members_while_the_previous_slot_stays_valid(trio: Tr
             each.write_member_config()
             each.start_agent()
         eventually(lambda: applied(trio.b, "postgres-replication") == 1, 10, "epoch 1 is in use")
-        clients = [
+        with (
             Client(trio.a, "trading_b", password("postgres-app", 1), "trading"),
             Client(trio.a, "replicator_b", password("postgres-replication", 1), "postgres"),
-        ]
-        # the standby sees the change first: it must go on with what the primary still has
-        for kind in ("postgres-app", "postgres-replication"):
-            trio.b.mount(kind, 2)
-        eventually(
-            lambda: trio.b.ask("credentials")["kinds"]["postgres-app"]["mounted"] == 2, 10, "the standby sees it"
-        )
-        assert applied(trio.b, "postgres-app") is None
-        assert '"replicator_b"' in trio.b.member_config()
-        for kind in ("postgres-app", "postgres-replication"):
-            trio.a.mount(kind, 2)
-        for kind in ("postgres-app", "postgres-replication"):
-            for each in (trio.a, trio.b):
-                eventually(lambda k=kind, on=each: applied(on, k) == 2, 10, f"{each.name} follows {kind}")  # type: ignore[misc]
-        assert '"replicator_a"' in trio.b.member_config()
-        assert ("/reload", None) in told
-        assert password("postgres-replication", 2) in (trio.b.folder / "patroni/pgpass").read_text()
-        trio.a.connect("trading_a", password("postgres-app", 2)).close()
-        for client in clients:
-            client.end()
+        ):
+            # the standby sees the change first: it must go on with what the primary still has
+            for kind in ("postgres-app", "postgres-replication"):
+                trio.b.mount(kind, 2)
+            eventually(
+                lambda: trio.b.ask("credentials")["kinds"]["postgres-app"]["mounted"] == 2, 10, "the standby sees it"
+            )
+            assert applied(trio.b, "postgres-app") is None
+            assert '"replicator_b"' in trio.b.member_config()
+            for kind in ("postgres-app", "postgres-replication"):
+                trio.a.mount(kind, 2)
+            for kind in ("postgres-app", "postgres-replication"):
+                for each in (trio.a, trio.b):
+                    eventually(lambda k=kind, on=each: applied(on, k) == 2, 10, f"{each.name} follows {kind}")  # type: ignore[misc]
+            assert '"replicator_a"' in trio.b.member_config()
+            assert ("/reload", None) in told
+            assert password("postgres-replication", 2) in (trio.b.folder / "patroni/pgpass").read_text()
+            trio.a.connect("trading_a", password("postgres-app", 2)).close()
         assert password("postgres-app", 2) not in trio.a.agent_log() + trio.a.log() + trio.b.agent_log()
 
 

@@ -28,7 +28,7 @@ class Writer:
         self._epoch = site.epoch
         self._name = f"write:{time.monotonic_ns()}"
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
         client: redis.Redis | None = None

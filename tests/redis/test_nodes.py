@@ -204,7 +204,7 @@ def test_a_planned_stop_of_all_six_loses_nothing(site: Site, measured: Measured)
     with Writer(site) as writer:
         time.sleep(1)
         leader = site.master()
-        stops = [threading.Thread(target=node.stop) for node in site.nodes]
+        stops = [threading.Thread(target=node.stop, daemon=True) for node in site.nodes]
         for stop in stops:
             stop.start()
         for stop in stops:

@@ -32,7 +32,7 @@ def logins(site: Site, epoch: int) -> Iterator[list[str]]:
                     continue  # a node that is down refuses nothing
             time.sleep(0.02)
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:
         yield refused

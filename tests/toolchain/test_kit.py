@@ -27,7 +27,11 @@ def test_a_build_happens_once_also_for_callers_at_the_same_time() -> None:
         (folder / "result").write_text("1")
 
     found: list[Path] = []
-    callers = [threading.Thread(target=lambda: found.append(cache.build_once("k", "1", build))) for _ in range(4)]
+
+    def call() -> None:
+        found.append(cache.build_once("k", "1", build))
+
+    callers = [threading.Thread(target=call, daemon=True) for _ in range(4)]
     for caller in callers:
         caller.start()
     for caller in callers:

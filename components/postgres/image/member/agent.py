@@ -36,8 +36,7 @@ class Handler(BaseHTTPRequestHandler):
             held = marks.encode(self.recorder.look())
             self._answer(200, held | {"newest": self.recorder.newest()})
         elif self.path == "/credentials":
-            epochs = {kind: {"mounted": self.follower.mounted.get(kind), "applied": epoch}
-                      for kind, epoch in self.follower.applied.items()}  # fmt: skip
+            epochs = {kind: known._asdict() for kind, known in self.follower.kinds.items()}
             self._answer(200, {"member": self.member, "primary": self.recorder.primary, "kinds": epochs})
         elif self.path == "/health":
             age = time.monotonic() - self.recorder.seen

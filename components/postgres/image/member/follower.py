@@ -4,7 +4,8 @@ import json
 import sys
 import time
 import urllib.request
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -23,17 +24,27 @@ def say(text: str) -> None:
     print(f"agent: {text}", file=sys.stderr, flush=True)  # noqa: T201  the pod's log is its only channel
 
 
+class Following(NamedTuple):
+    """How far a member is with one kind of credential.
+
+    Attributes:
+        mounted: the epoch that is mounted.
+        applied: the same epoch once this member works with it; None until then.
+    """
+
+    mounted: int
+    applied: int | None
+
+
 class Follower:
     """State of one member's following.
 
     Attributes:
-        mounted: kind to the epoch that is mounted.
-        applied: kind to the epoch that this member works with; None until it does.
+        kinds: kind to its `Following`. Replaced as a whole: another thread that reads it sees one moment.
     """
 
     def __init__(self, paths: Paths, cluster: Cluster, member: str, address: str) -> None:
-        self.mounted: dict[str, int] = {}
-        self.applied: dict[str, int | None] = {credentials.APP: None, credentials.REPLICATION: None}
+        self.kinds: Mapping[str, Following] = {}
         self._paths = paths
         self._cluster = cluster
         self._member = member
@@ -48,16 +59,26 @@ class Follower:
         """Bring everything one step nearer; safe to call at any time, quiet when there is nothing to do."""
         app = credentials.read(self._paths.credentials, credentials.APP)
         replication = credentials.read(self._paths.credentials, credentials.REPLICATION)
-        self.mounted = {credentials.APP: app.epoch, credentials.REPLICATION: replication.epoch}
+        self._see({credentials.APP: app.epoch, credentials.REPLICATION: replication.epoch})
         if running:
             self._follow_roles(app, replication, primary)
         self._follow_login(replication)
         self._follow_config(primary)
 
+    def _see(self, mounted: Mapping[str, int]) -> None:
+        """Note what is mounted; what was applied of another epoch counts no more."""
+        before = {kind: known.applied for kind, known in self.kinds.items()}
+        self.kinds = {k: Following(epoch, epoch if before.get(k) == epoch else None) for k, epoch in mounted.items()}
+
+    def _apply(self, kind: str, *, done: bool) -> None:
+        """Note whether this member works with what is mounted."""
+        epoch = self.kinds[kind].mounted
+        self.kinds = {**self.kinds, kind: Following(epoch, epoch if done else None)}
+
     def _follow_roles(self, app: Credential, replication: Credential, primary: bool) -> None:
         """Roles are written by the primary; a standby sees in its own copy whether they have arrived."""
         looked = (app, replication, primary)
-        everywhere = all(self.applied[kind] == epoch for kind, epoch in self.mounted.items())
+        everywhere = all(known.applied is not None for known in self.kinds.values())
         if looked == self._looked and (everywhere or primary) and time.monotonic() < self._next_pass:
             return
         wanted = roles.logins(app, replication)
@@ -66,7 +87,7 @@ class Follower:
                 for change in roles.apply_roles(connection, wanted, self._cluster.database):
                     say(f"applied: {change}")
             arrived = roles.in_step(connection, wanted)
-        self.applied[credentials.APP] = app.epoch if arrived else None
+        self._apply(credentials.APP, done=arrived)
         self._arrived = arrived
         self._looked, self._next_pass = looked, time.monotonic() + FULL_PASS_S
 
@@ -78,7 +99,7 @@ class Follower:
         before = config.read_text(), passwords.read_text()
         lines = render.password_lines(replication)
         in_use = before == (self._config(replication.current), lines)
-        self.applied[credentials.REPLICATION] = replication.epoch if in_use and self._arrived else None
+        self._apply(credentials.REPLICATION, done=in_use and self._arrived)
         if in_use:
             return
         slot = login.working_slot(self._cluster, replication)
