@@ -17,6 +17,15 @@ import pytest
 
 from drills import ledger
 from tests.cluster.platform import NAMESPACE, STACK, Platform, count_acked, eventually
+from tests.cluster.stores import (
+    postgres_ledger,
+    postgres_members_ready,
+    query,
+    redis_ledger,
+    redis_master,
+    writing_to_postgres,
+    writing_to_redis,
+)
 from tests.fix_cluster import Cluster
 from tests.fix_numbers import Measured
 
@@ -91,14 +100,6 @@ def filled(platform: Platform) -> int:
     return int(query(platform, "select count(*) from order_event where kind = 'FILLED'")[0][0])
 
 
-def query(platform: Platform, sql: str) -> list[list[str]]:
-    """Rows of a query on the primary, through its own socket."""
-    primary = platform.pod("app.kubernetes.io/name=postgres,role=primary")
-    psql = ("psql", "-h", "/run/postgresql", "-d", "trading", "-AtX", "-F", "|", "-c", sql)
-    out = platform.kubectl("exec", primary, "-c", "patroni", "--", *psql)
-    return [line.split("|") for line in out.splitlines()]
-
-
 def test_client_order_id_sent_twice_makes_one_order(platform: Platform) -> None:
     symbol = platform.request("GET", "/v1/quotes")[1]["quotes"][0]["symbol"]
     body = {"client_order_id": "e2e-1", "symbol": symbol, "side": "BUY", "type": "MARKET", "quantity": 1}
@@ -119,33 +120,21 @@ def test_api_refuses_without_a_key(platform: Platform) -> None:
 def test_postgres_primary_killed_loses_no_acknowledged_write(
     platform: Platform, tmp_path: Path, measured: Measured
 ) -> None:
-    hosts = ",".join(f"postgres-{n}.postgres-repl.{NAMESPACE}.svc.cluster.local:5432" for n in range(3))
-    flags = ("--hosts", hosts, "--database", "trading")
-    with platform.writing("postgres", tmp_path, *flags, kind="postgres-app", user="trading") as acked:
+    with writing_to_postgres(platform, tmp_path) as acked:
         primary = platform.pod("app.kubernetes.io/name=postgres,role=primary")
         before = count_acked(acked)
         platform.kubectl("delete", "pod", primary, "--force", "--grace-period=0")
         eventually(lambda: count_acked(acked) >= before + 200, POSTGRES_RTO_BUDGET_S, "writes after the kill")
-    found = [int(row[0]) for row in query(platform, "select key from ledger")]
-    report = ledger.compare(ledger.read(acked), found)
+    report = ledger.compare(ledger.read(acked), postgres_ledger(platform))
     measured("postgres primary killed", report)
     assert report.lost == 0
     assert report.duplicated == 0
     assert report.gap_s <= POSTGRES_RTO_BUDGET_S
-    query(platform, "drop table ledger")
     eventually(lambda: postgres_members_ready(platform) == 3, 120, "three ready members again")
 
 
-def postgres_members_ready(platform: Platform) -> int:
-    """How many PostgreSQL pods are ready."""
-    pods = platform.objects("pods", "-l", "app.kubernetes.io/name=postgres")
-    return sum(all(c["ready"] for c in p["status"].get("containerStatuses", [{"ready": False}])) for p in pods)
-
-
 def test_redis_master_killed_writes_come_back(platform: Platform, tmp_path: Path, measured: Measured) -> None:
-    sentinels = ",".join(f"redis-sentinel-{n}.{NAMESPACE}.svc.cluster.local:26379" for n in range(3))
-    flags = ("--sentinels", sentinels, "--master", "trading")
-    with platform.writing("redis", tmp_path, *flags, kind="redis-app", user="trading") as acked:
+    with writing_to_redis(platform, tmp_path) as acked:
         master = redis_master(platform)
         before = count_acked(acked)
         platform.kubectl("delete", "pod", master, "--force", "--grace-period=0")
@@ -154,36 +143,6 @@ def test_redis_master_killed_writes_come_back(platform: Platform, tmp_path: Path
     measured("redis master killed", report)
     assert report.gap_s <= REDIS_RTO_BUDGET_S
     assert report.duplicated == 0
-
-
-def redis_cli(platform: Platform, pod: str, *command: str) -> str:
-    """A command on a member, as the app's user; the password goes through stdin. Empty when it does not answer."""
-    _, password = platform.current("redis-app")
-    script = f"AUTH trading {password}\n{' '.join(command)}\n"
-    address = platform.kubectl("get", "pod", pod, "-o", "jsonpath={.status.podIP}")
-    argv = ["kubectl", "-n", NAMESPACE, "exec", "-i", pod, "-c", "server", "--", "redis-cli", "-h", address]
-    done = subprocess.run(
-        argv, input=script, env=dict(platform.cluster.env), capture_output=True, text=True, check=False
-    )
-    accepted, _, answer = done.stdout.partition("\n")
-    return answer if accepted == "OK" else ""
-
-
-def redis_master(platform: Platform) -> str:
-    """The pod that says it is the master; one that is starting says nothing."""
-
-    def ask() -> str:
-        return next((p for p in (f"redis-{n}" for n in range(3)) if redis_cli(platform, p, "ROLE")[:6] == "master"), "")
-
-    return eventually(ask, 30, "a pod that says it is the master")
-
-
-def redis_ledger(platform: Platform) -> list[int]:
-    """The keys that the ledger's client left on the master, which are then removed."""
-    master = redis_master(platform)
-    found = [int(line) for line in redis_cli(platform, master, "LRANGE", "ledger", "0", "-1").split()]
-    redis_cli(platform, master, "DEL", "ledger")
-    return found
 
 
 def test_orders_survive_a_killed_engine(platform: Platform) -> None:
