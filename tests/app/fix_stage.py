@@ -1,6 +1,7 @@
 """Servers once a session, a fresh database and an empty Redis for each test."""
 
 import itertools
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,14 +15,16 @@ NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """A PostgreSQL server. Its folder is reached by another user, so it is made world-readable up to the root."""
-    folder = tmp_path_factory.mktemp("postgres")
-    for parent in (folder, *folder.parents[:3]):
-        parent.chmod(parent.stat().st_mode | 0o011)
-    server = Postgres(install(), folder / "server", Credentials.values("postgres-app"))
-    yield server
-    server.stop()
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server. Another user must reach its folder, which pytest's own ones forbid at each start of a run."""
+    with tempfile.TemporaryDirectory(prefix="trading-postgres-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        server = Postgres(install(), folder / "server", Credentials.values("postgres-app"))
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 @pytest.fixture(scope="session")
