@@ -16,7 +16,7 @@ NUMBERS = itertools.count()
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL server. Another user must reach its folder, which pytest's own ones forbid at each start of a run."""
+    """A PostgreSQL server. Another user must reach its folder; pytest's own folders are shut at each start of a run."""
     with tempfile.TemporaryDirectory(prefix="trading-postgres-") as name:
         folder = Path(name)
         folder.chmod(0o711)
