@@ -3,7 +3,7 @@ STACK ?= local
 PY    := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up status preview render down test test-fast lint format docs bench snapshots
+.PHONY: help up status preview render policy down test test-fast lint format docs bench snapshots
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ preview: .venv/.ready ## what `make up` would change (STACK=local|staging|prod)
 
 render: .venv/.ready ## write the manifests of STACK under .local/render/, without a cluster
 	@$(PY) -m toolchain.render $(STACK)
+
+policy: render ## hold the manifests of STACK to the policies, without a cluster
+	@$(PY) -m policies check .local/render/$(STACK) --environment $(STACK)
 
 down: .venv/.ready ## remove the platform and the local cluster; nothing stays behind
 	@$(PY) -m toolchain.platform down --stack $(STACK)

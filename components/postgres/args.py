@@ -5,15 +5,10 @@ from dataclasses import dataclass
 
 from components.kit.errors import Problem, require
 from components.kit.resources import Resources
-from components.kit.rules import at_least, at_most, dns_label, odd
-from components.postgres.recovery import worst_case_s
+from components.kit.rules import at_least, at_most, dns_label
+from components.postgres.timing import member_problems, time_problems
 
 KINDS = ("postgres-app", "postgres-replication")
-MIN_TTL_S = 20  # Patroni refuses less
-MIN_RETRY_S = 3  # likewise
-MIN_MEMBERS = 3
-MIN_GRACE_S = 60
-STOP_MARGIN_S = 30  # from PostgreSQL's stop to the end of the pod: hand over the lock, end the agent
 WAL_SHARE_PERCENT = 60  # the rest is for data; a full volume stops the primary
 BUFFERS_SHARE_PERCENT = 40  # more only starves the page cache, says PostgreSQL's manual
 CONNECTION_MIB = 3  # a backend at work, seen with small queries
@@ -104,50 +99,8 @@ def problems(args: PostgresArgs) -> list[Problem]:
         if kind not in args.secret_names
     ]
     found += args.resources.problems("postgres.resources") + args.agent_resources.problems("postgres.agent_resources")
-    return [*found, *member_problems(args), *time_problems(args), *memory_problems(args), *storage_problems(args)]
-
-
-def member_problems(args: PostgresArgs) -> list[Problem]:
-    """Problems of the number of members and of what a commit waits for."""
-    why = "a commit waits for a standby, so with fewer the loss of one member stops all writes"
-    found = at_least("postgres.members", args.members, MIN_MEMBERS, "members", why)
-    found += odd("postgres.members", args.members, "an even member adds cost and survives no further loss")
-    field = "postgres.synchronous_standbys"
-    found += at_least(field, args.synchronous_standbys, 1, "standby", "0 would lose acknowledged commits")
-    most = max(1, (args.members - 1) // 2)
-    why = "with more, two primaries in a row might have heard of no common member"
-    found += at_most(field, args.synchronous_standbys, most, "standbys", why)
-    return found
-
-
-def time_problems(args: PostgresArgs) -> list[Problem]:
-    """Problems of the timeouts, alone and together."""
-    found = at_least("postgres.ttl_s", args.ttl_s, MIN_TTL_S, "s", "Patroni's minimum")
-    found += at_least("postgres.loop_wait_s", args.loop_wait_s, 1, "s", "Patroni's minimum")
-    found += at_least("postgres.retry_timeout_s", args.retry_timeout_s, MIN_RETRY_S, "s", "Patroni's minimum")
-    needed = args.loop_wait_s + 2 * args.retry_timeout_s
-    if needed > args.ttl_s:
-        found.append(
-            Problem(
-                "postgres.ttl_s",
-                args.ttl_s,
-                f"at least loop_wait_s + 2 * retry_timeout_s = {needed} s, or a healthy primary loses its lock",
-                f"give {needed} or more, or lower loop_wait_s or retry_timeout_s",
-            )
-        )
-    found += at_least("postgres.primary_start_timeout_s", args.primary_start_timeout_s, 1, "s")
-    found += at_least("postgres.primary_stop_timeout_s", args.primary_stop_timeout_s, 1, "s")
-    found += at_least("postgres.wal_timeout_s", args.wal_timeout_s, 2, "s", "less reads a short pause as a loss")
-    found += at_most("postgres.wal_timeout_s", args.wal_timeout_s, args.ttl_s, "s", "the life of the leader lock")
-    grace = max(MIN_GRACE_S, args.primary_stop_timeout_s + STOP_MARGIN_S)
-    found += at_least("postgres.grace_period_s", args.grace_period_s, grace, "s", "a clean stop hands the lock over")
-    found += at_least("postgres.startup_budget_s", args.startup_budget_s, 300, "s", "a copy of the data takes its time")
-    worst, case = worst_case_s(args)
-    if worst > args.rto_target_s:
-        rule = f"the worst case, {case}, takes {worst} s"
-        way_out = "lower the timeouts that it is the sum of, or raise rto_target_s"
-        found.append(Problem("postgres.rto_target_s", args.rto_target_s, rule, way_out))
-    return found
+    found += member_problems(args.members, args.synchronous_standbys)
+    return [*found, *time_problems(args), *memory_problems(args), *storage_problems(args)]
 
 
 def memory_problems(args: PostgresArgs) -> list[Problem]:

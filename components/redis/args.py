@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from components.kit.errors import Problem, require
 from components.kit.resources import Resources
-from components.kit.rules import at_least, dns_label, odd, one_of
+from components.kit.rules import at_least, dns_label, one_of
 from components.redis.image.credentials import MEMBER_KINDS
+from components.redis.timing import failover_problems, maxmemory_problems, voter_problems, worst_failover_s
 
 POLICIES = (
     "allkeys-lfu",
@@ -18,13 +19,7 @@ POLICIES = (
     "volatile-random",
     "volatile-ttl",
 )
-MIN_DOWN_AFTER_MS = 3000
-MIN_FAILOVER_TIMEOUT_MS = 5000
 MIN_GRACE_S = 60
-# Electing a leader and promoting a replica, as measured, with room.
-PROMOTION_S = 2
-# What replicas' buffers, the copy-on-write of a snapshot and fragmentation take besides the data.
-MAXMEMORY_PERCENT = 60
 # The append-only file, its rewrite, and the copy that a replica receives stand on the volume at the same time.
 STORAGE_FACTOR = 3
 SENTINEL_RESOURCES = Resources(cpu_m=30, memory_mib=48)
@@ -90,9 +85,8 @@ class RedisArgs:
 
     @property
     def worst_failover_s(self) -> float:
-        """Seconds without a master if the first failover fails: detection, attempt, pause, second attempt."""
-        pause_s = 2 * self.failover_timeout_ms / 1000
-        return self.down_after_ms / 1000 + PROMOTION_S + pause_s + PROMOTION_S
+        """Seconds without a master if the first failover fails."""
+        return worst_failover_s(self.down_after_ms, self.failover_timeout_ms)
 
 
 def problems(args: RedisArgs) -> list[Problem]:
@@ -100,8 +94,7 @@ def problems(args: RedisArgs) -> list[Problem]:
     found = dns_label("namespace", args.namespace) + dns_label("redis.instance", args.instance)
     found += dns_label("redis.master_name", args.master_name)
     found += at_least("redis.members", args.members, 3, "pods", "with one gone, a write still needs a replica")
-    found += at_least("redis.sentinels", args.sentinels, 3, "pods", "with one gone, two must still agree")
-    found += odd("redis.sentinels", args.sentinels, "an even number outlives no more failures than one fewer")
+    found += voter_problems(args.sentinels, args.quorum)
     found += one_of("redis.maxmemory_policy", args.maxmemory_policy, POLICIES)
     found += args.resources.problems("redis.resources") + args.sentinel_resources.problems("redis.sentinel_resources")
     found += at_least("redis.grace_s", args.grace_s, MIN_GRACE_S, "s", "to hand the master role over and save")
@@ -110,23 +103,14 @@ def problems(args: RedisArgs) -> list[Problem]:
             found.append(
                 Problem("redis.secret_names", sorted(args.secret_names), f"has no {kind!r}", "give the Secret of it")
             )
-    return found + sizes(args) + failover_sum(args)
+    times = failover_problems(args.down_after_ms, args.failover_timeout_ms, args.rto_target_s)
+    return found + sizes(args) + times
 
 
 def sizes(args: RedisArgs) -> list[Problem]:
     """Problems of memory and storage: data, memory limit and volume must fit each other."""
     found = at_least("redis.maxmemory_mib", args.maxmemory_mib, 16, "MiB")
-    limit_mib = args.resources.memory_mib
-    if args.maxmemory_mib * 100 > limit_mib * MAXMEMORY_PERCENT:
-        found.append(
-            Problem(
-                "redis.maxmemory_mib",
-                args.maxmemory_mib,
-                f"at most {MAXMEMORY_PERCENT} % of redis.resources.memory_mib = {limit_mib}, "
-                "the rest is for snapshots and replicas",
-                f"give {limit_mib * MAXMEMORY_PERCENT // 100} or less, or more memory",
-            )
-        )
+    found += maxmemory_problems(args.maxmemory_mib, args.resources.memory_mib)
     needed_gib = -(-args.maxmemory_mib * STORAGE_FACTOR // 1024)
     return found + at_least(
         "redis.storage_gib",
@@ -135,28 +119,3 @@ def sizes(args: RedisArgs) -> list[Problem]:
         "GiB",
         f"{STORAGE_FACTOR} x redis.maxmemory_mib = {args.maxmemory_mib}",
     )
-
-
-def failover_sum(args: RedisArgs) -> list[Problem]:
-    """Problems of the failover's times, each and in sum."""
-    found = at_least(
-        "redis.down_after_ms",
-        args.down_after_ms,
-        MIN_DOWN_AFTER_MS,
-        "ms",
-        "less fails over for a slow disk or a long script",
-    )
-    found += at_least(
-        "redis.failover_timeout_ms", args.failover_timeout_ms, MIN_FAILOVER_TIMEOUT_MS, "ms", "a promotion takes time"
-    )
-    if args.worst_failover_s > args.rto_target_s:
-        found.append(
-            Problem(
-                "redis.rto_target_s",
-                args.rto_target_s,
-                f"below the worst case of {args.worst_failover_s:g} s: down_after {args.down_after_ms} ms, two "
-                f"attempts of {PROMOTION_S} s, and between them twice failover_timeout {args.failover_timeout_ms} ms",
-                "lower redis.failover_timeout_ms or redis.down_after_ms, or raise the target",
-            )
-        )
-    return found

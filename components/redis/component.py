@@ -9,7 +9,14 @@ from pulumi_kubernetes.apps.v1 import (
     StatefulSetSpecArgs,
     StatefulSetUpdateStrategyArgs,
 )
-from pulumi_kubernetes.core.v1 import ConfigMap, PodTemplateSpecArgs, Service, ServicePortArgs, ServiceSpecArgs
+from pulumi_kubernetes.core.v1 import (
+    ConfigMap,
+    PodTemplateSpecArgs,
+    Service,
+    ServiceAccount,
+    ServicePortArgs,
+    ServiceSpecArgs,
+)
 
 from components.kit.component import Component
 from components.kit.disruption import disruption_budget
@@ -51,7 +58,13 @@ class Redis(Component):
             data=files,
             opts=self.child(),
         )
-        before: list[pulumi.Resource] = [config]
+        account = ServiceAccount(
+            f"{name}-account",
+            metadata=metadata(args.instance, args.namespace, labels(args.instance)),
+            automount_service_account_token=False,
+            opts=self.child(),
+        )
+        before: list[pulumi.Resource] = [config, account]
         for part in (servers, sentinels):
             before += self._services(name, part, args)
         for part, file in ((servers, "redis.conf"), (sentinels, "sentinel.conf")):

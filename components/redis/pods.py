@@ -102,6 +102,7 @@ def pod(part: Part, args: RedisArgs) -> PodSpecArgs:
     mounts = [VolumeMountArgs(name=DATA, mount_path=DATA_DIR), *run.mounts, config, *credentials.mounts]
     apart = spread(selector(args.instance, part.component))
     return PodSpecArgs(
+        service_account_name=args.instance,
         automount_service_account_token=False,
         # the addresses of the per-member Services come this way, so nothing here needs a name server
         enable_service_links=True,

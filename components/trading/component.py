@@ -14,6 +14,7 @@ from components.kit.component import Component
 from components.kit.disruption import disruption_budget
 from components.kit.labels import labels, selector
 from components.kit.metadata import matching, metadata, pod_metadata
+from components.kit.waivers import waive
 from components.trading.args import Role, TradingArgs
 from components.trading.pods import HTTP_PORT, pod
 from components.trading.roles import APP, RoleSpec, roles
@@ -54,7 +55,7 @@ class Trading(Component):
         )
         Deployment(
             f"{name}-{role}",
-            metadata=named,
+            metadata=metadata(f"{APP}-{role}", args.namespace, labels(APP, role), waive(spec.waived)),
             spec=DeploymentSpecArgs(
                 replicas=spec.replicas,
                 revision_history_limit=3,

@@ -1,6 +1,7 @@
 """What the three roles of the engine have in common and where they differ. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pulumi_kubernetes.apps.v1 import DeploymentStrategyArgs, RollingUpdateDeploymentArgs
 
@@ -22,19 +23,29 @@ class RoleSpec:
         credentials: kinds that it mounts.
         apart: whether two pods of it must not share a node.
         strategy: how an update replaces its pods.
+        waived: policy rules that do not hold for it, with the reason.
     """
 
     replicas: int
     credentials: tuple[str, ...]
     apart: bool
     strategy: DeploymentStrategyArgs
+    waived: Mapping[str, str] = field(default_factory=dict)
 
 
 def roles(args: TradingArgs) -> dict[Role, RoleSpec]:
     """The roles, by name."""
     return {
-        # two feeds would play each bar twice, so the old one goes before the new one comes
-        "feed": RoleSpec(replicas=1, credentials=STORES, apart=True, strategy=DeploymentStrategyArgs(type="Recreate")),
+        "feed": RoleSpec(
+            replicas=1,
+            credentials=STORES,
+            apart=True,
+            strategy=DeploymentStrategyArgs(type="Recreate"),
+            waived={
+                "replica-minimum": "two feeds would play each bar twice",
+                "update-strategy": "two feeds would play each bar twice, so the old one goes before the new one comes",
+            },
+        ),
         # one at a time, without a pod more: while one is replaced, the other trades
         "engine": RoleSpec(
             replicas=args.engine_replicas,

@@ -1,0 +1,1 @@
+"""Rules for Kubernetes objects: at a Pulumi preview and update, and over plain manifests."""

@@ -1,0 +1,1 @@
+"""What rules are made of and run by; only `engine` knows Pulumi."""
