@@ -50,7 +50,7 @@ def _rules(_: argparse.Namespace) -> int:
 
 
 def _docs(_: argparse.Namespace) -> int:
-    docs.PAGE.write_text(docs.page({**FAMILIES, "Waivers": (RULES["waivers"],)}))
+    docs.PAGE.write_text(docs.page({**FAMILIES, "Exceptions": (RULES["waivers"],)}))
     _say(str(docs.PAGE))
     return 0
 

@@ -21,6 +21,19 @@ otherwise.
 """
 
 
+NOT_COVERED: Mapping[str, str] = {
+    "kube-score/container-cpu-requests-equal-limits": "a CPU limit throttles; see `cpu-limit`",
+    "kube-score/container-resource-requests-equal-limits": "for memory it holds (`memory-limit`), for CPU see above",
+    "kube-score/container-ephemeral-storage-request-equals-limit": "see `empty-dir-size`",
+    "kube-score/cronjob-restartpolicy": "the API server refuses any other",
+    "kube-score/label-values": "the API server refuses any other",
+    "CKV_K8S_33, CKV_K8S_34, CKV_K8S_44, CKV_K8S_45": "the old dashboard and Tiller, which nobody installs any more",
+    "CKV_K8S_1 to 7, 24, 32, 36": "PodSecurityPolicy, which is gone; Pod Security is held by `namespace-pod-security`",
+    "CKV_K8S_68 to 151": "flags of the control plane and the kubelet, which are the cluster's and not the program's",
+}
+"""Checks of the other tools that have no rule, and why."""
+
+
 def url(rule: Rule) -> str:
     """Where a rule is explained, absolute: below $POLICIES_DOCS_URL, else the page in this checkout."""
     base = os.environ.get(URL_VARIABLE)
@@ -67,6 +80,8 @@ def _coverage(rules: list[Rule]) -> Iterator[str]:
     yield from ["## Checks of other tools", "", "| kube-score, checkov | rules |", "| --- | --- |"]
     for check in sorted(covering, key=_natural):
         yield f"| `{check}` | {', '.join(f'[`{rule}`](#{rule})' for rule in covering[check])} |"
+    yield from ["", "Without a rule:", ""]
+    yield from (f"- `{check}`: {why}" for check, why in NOT_COVERED.items())
     yield ""
 
 
