@@ -1,7 +1,7 @@
 """The rules as policies of Pulumi's SDK: from the engine's resources to objects, from results to violations."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -28,6 +28,8 @@ from policies.kit.run import Outcome, Result, evaluate
 from policies.kit.values import UNKNOWN, Fields
 
 NO_STACK = Stack(())
+NO_OBJECTS = ("helm.sh", "kustomize", "yaml")
+"""Modules of the kubernetes provider whose resources stand for files; the objects in them are resources themselves."""
 
 
 class Pending(threading.local):
@@ -122,13 +124,13 @@ def today() -> date:
 def kind_of(resource_type: str) -> tuple[str, str]:
     """Kind and API version of a type token: `kubernetes:apps/v1:StatefulSet`, `random:index/randomId:RandomId`.
 
-    Kinds of other providers have their package in front; components, providers and patches of objects that somebody
-    else declares have no kind.
+    Kinds of other providers have their package in front; components, providers, files of manifests and patches of
+    objects that somebody else declares have no kind.
     """
     package, _, rest = resource_type.partition(":")
     module, _, name = rest.partition(":")
-    if package == "kubernetes" and not name.endswith("Patch"):
-        group, _, version = module.rpartition("/")
+    group, _, version = module.rpartition("/")
+    if package == "kubernetes" and group not in NO_OBJECTS and not name.endswith("Patch"):
         return name, version if group == "core" else module
     if package in ("pulumi", "kubernetes") or "/" not in module:
         return "", ""
@@ -146,20 +148,45 @@ def from_engine(resource: ResourceValidationArgs | PolicyResource) -> Object | N
         protect=bool(resource.opts.protect),
         secret_outputs=frozenset(resource.opts.additional_secret_outputs),
     )
-    return Object(kind, api_version, Fields(known(resource.props)), resource.urn, options=options)
+    return Object(kind, api_version, Fields(lazily(resource.props)), resource.urn, options=options)
 
 
-def known(value: Any) -> Any:  # noqa: ANN401  JSON
-    """The engine's values as dicts and lists, with `UNKNOWN` where the SDK would raise."""
+def lazily(value: Any) -> Any:  # noqa: ANN401  JSON
+    """The engine's values with `UNKNOWN` where the SDK would raise; nothing is read before a rule asks for it."""
     if isinstance(value, Mapping):
-        return {key: _part(value, key) for key in value}
+        return _Object(value)
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return [_part(value, index) for index in range(len(value))]
+        return _List(value)
     return value
 
 
-def _part(holder: Any, key: str | int) -> Any:  # noqa: ANN401  JSON
+class _Object(Mapping[str, Any]):
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self._given = given
+
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401  JSON
+        return _part(self._given, key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._given)
+
+    def __len__(self) -> int:
+        return len(self._given)
+
+
+class _List(Sequence[Any]):
+    def __init__(self, given: Sequence[Any]) -> None:
+        self._given = given
+
+    def __getitem__(self, index: Any) -> Any:  # noqa: ANN401  JSON
+        return _part(self._given, index)
+
+    def __len__(self) -> int:
+        return len(self._given)
+
+
+def _part(holder: Any, key: Any) -> Any:  # noqa: ANN401  JSON
     try:
-        return known(holder[key])
+        return lazily(holder[key])
     except UnknownValueError:
         return UNKNOWN
