@@ -8,6 +8,8 @@ from policies.kit.rule import Context, Rule
 from policies.kit.values import Malformed, UnknownField
 from policies.kit.waivers import waivers
 
+UNTOLD = "is not known before the update, so this could not be checked"
+
 
 class Outcome(StrEnum):
     """What became of one check; a check that found nothing has passed and leaves no result.
@@ -57,12 +59,12 @@ def evaluate(rule: Rule, context: Context) -> list[Result]:
                     else:
                         note(Outcome.FAIL, finding.field, finding.problem)
             except UnknownField as error:
-                note(Outcome.UNKNOWN, error.path, "is not known before the update, so this could not be checked")
+                note(Outcome.UNKNOWN, error.path, UNTOLD)
 
     try:
         check()
     except UnknownField as error:
-        note(Outcome.UNKNOWN, error.path, "is not known before the update, so this could not be checked")
+        note(Outcome.UNKNOWN, error.path, UNTOLD)
     except Malformed as error:
         note(Outcome.BROKEN, error.path, f"could not be checked: {error}")
     except Exception as error:
