@@ -70,10 +70,10 @@ def test_what_is_no_dns_label(name: str) -> None:
     assert dns_label("namespace", name)
 
 
-def test_memory_is_limited_to_the_request_and_cpu_is_not() -> None:
+def test_memory_is_limited_to_the_request_disk_to_more_and_cpu_is_not() -> None:
     args = Resources(cpu_m=100, memory_mib=256).args()
-    assert args.requests == {"cpu": "100m", "memory": "256Mi"}
-    assert args.limits == {"memory": "256Mi"}
+    assert args.requests == {"cpu": "100m", "memory": "256Mi", "ephemeral-storage": "64Mi"}
+    assert args.limits == {"memory": "256Mi", "ephemeral-storage": "512Mi"}
 
 
 def test_resources_below_any_use_are_problems() -> None:
