@@ -6,7 +6,7 @@ PY    := .venv/bin/python
 .PHONY: help up status preview render policy down test test-fast lint format docs bench snapshots
 
 help: ## list the commands
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/.ready: pyproject.toml app/pyproject.toml uv.lock toolchain/bootstrap.sh
 	@toolchain/bootstrap.sh
@@ -55,3 +55,27 @@ docs: .venv/.ready ## build the documentation site into .local/site/
 
 bench: .venv/.ready ## measure preview, up and idle cost of the running platform
 	@$(PY) -m bench.platform
+
+# The way of a change to an environment (docs/delivery.md)
+.PHONY: release pin running plan deploy canary rotate-epoch
+
+release: .venv/.ready ## push this commit's images to REGISTRY, write their digests to .local/release.json
+	@$(PY) -m toolchain.delivery release --registry $(REGISTRY)
+
+pin: .venv/.ready ## write the digests of RELEASE into the file of STACK, in this checkout
+	@$(PY) -m toolchain.delivery pin --stack $(STACK) --release $(RELEASE)
+
+running: .venv/.ready ## commit and images that STACK runs, as a release
+	@$(PY) -m toolchain.delivery running --stack $(STACK)
+
+plan: .venv/.ready ## preview STACK and keep the plan in .local/plans/
+	@$(PY) -m toolchain.delivery plan --stack $(STACK)
+
+deploy: .venv/.ready ## update STACK without questions (PART=canary, then PART=rest, as planned)
+	@$(PY) -m toolchain.delivery deploy --stack $(STACK) --part $(or $(PART),whole)
+
+canary: .venv/.ready ## watch errors and latency of the API of STACK (ARGS=--help)
+	@$(PY) -m toolchain.delivery canary --stack $(STACK) $(ARGS)
+
+rotate-epoch: .venv/.ready ## next epoch of KIND in the file of STACK (KIND=due: all older than MAX_AGE_DAYS=90)
+	@$(PY) -m toolchain.delivery rotate --stack $(STACK) --kind $(KIND) --max-age-days $(or $(MAX_AGE_DAYS),90)

@@ -23,7 +23,7 @@ def main() -> None:
     if args.command == "build":
         print("\n".join(str(path) for path in ensure(args.names).values()))
     elif args.command == "push":
-        print("\n".join(push(args.names, args.registry)))
+        print("\n".join(pushed.reference for pushed in push(args.names, args.registry)))
     else:
         for name in IMAGES:
             print(describe(name))

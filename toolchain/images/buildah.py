@@ -50,9 +50,11 @@ class Buildah:
         """Write an image to an archive that `docker load` and `ctr images import` read."""
         self.run("push", "--quiet", reference, f"docker-archive:{archive}:{reference}")
 
-    def push(self, reference: str, target: str, options: Sequence[str]) -> None:
-        """Send an image to a registry."""
-        self.run("push", "--quiet", *options, reference, f"docker://{target}")
+    def push(self, reference: str, target: str, options: Sequence[str]) -> str:
+        """Send an image to a registry; returns the digest of its manifest there, as sha256:<64 hex digits>."""
+        digest = self.storage / "digest"
+        self.run("push", "--quiet", "--digestfile", digest, *options, reference, f"docker://{target}")
+        return digest.read_text().strip()
 
 
 def overlay_works(folder: Path) -> bool:

@@ -1,6 +1,7 @@
 """Send images to a registry, for those who run the platform on a cluster of their own."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from components.kit.images import reference
@@ -12,8 +13,23 @@ from toolchain.kit.paths import cache_dir
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
-def push(names: Sequence[str], registry: str) -> list[str]:
-    """Build the images where needed and push them; returns their references in the registry.
+@dataclass(frozen=True)
+class Pushed:
+    """An image in a registry.
+
+    Attributes:
+        name: the image's name here.
+        reference: `<registry>/<name>:<content tag>`.
+        pinned: `<registry>/<name>@sha256:<64 hex digits>`, which can never mean another image.
+    """
+
+    name: str
+    reference: str
+    pinned: str
+
+
+def push(names: Sequence[str], registry: str) -> list[Pushed]:
+    """Build the images where needed and push them.
 
     Credentials are those of `buildah login`. TLS is required of every registry that is not on this machine itself.
     """
@@ -21,8 +37,8 @@ def push(names: Sequence[str], registry: str) -> list[str]:
     return [push_one(name, archive, registry.rstrip("/")) for name, archive in archives.items()]
 
 
-def push_one(name: str, archive: Path, registry: str) -> str:
-    """Push one image; returns its reference in the registry."""
+def push_one(name: str, archive: Path, registry: str) -> Pushed:
+    """Push one image."""
     host = registry.split("/")[0]
     if not host or "://" in registry:
         raise ToolError(f"registry = {registry!r}: not HOST[:PORT][/PREFIX]; leave the scheme out")
@@ -33,5 +49,5 @@ def push_one(name: str, archive: Path, registry: str) -> str:
     storage = cache_dir() / "images" / f".push-{archive.parent.name}"
     with step(f"push {target}"), scratch(f"push {name}", storage) as buildah:
         buildah.pull(archive)
-        buildah.push(reference(name, tag=tag), target, options)
-    return target
+        digest = buildah.push(reference(name, tag=tag), target, options)
+    return Pushed(name, target, f"{target.rpartition(':')[0]}@{digest}")

@@ -1,0 +1,84 @@
+"""Take the next epoch of a credential in a stack's file: by name, or of every kind that is due."""
+
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from toolchain.delivery.stackedit import epoch_lines, epochs, with_epoch
+from toolchain.kit.console import ToolError
+from toolchain.platform.stack import config_file
+
+DUE = "due"
+DAY_S = 86400
+UNCOMMITTED = "0" * 40
+
+
+def rotate(stack: str, kind: str, max_age_days: float) -> list[str]:
+    """Step the epochs in `Pulumi.<stack>.yaml`; returns one line for each, none when nothing is due.
+
+    Args:
+        stack: whose file.
+        kind: a credential kind, or `due` for each whose epoch has stood for more than `max_age_days`.
+        max_age_days: the interval; a kind that is named is stepped whatever its age.
+
+    Raises:
+        ToolError: the kind is unknown, or its epoch is changed here already. Only the older of the two slots may be
+            renewed at a time: a second step would take both away from clients that still use them.
+    """
+    path = config_file(stack)
+    text = path.read_text()
+    changed = committed_times(path)
+    ages = {name: age_days(changed[line], time.time()) for name, line in epoch_lines(text).items()}
+    before = epochs(text)
+    if kind != DUE:
+        with_epoch(text, kind, 0)
+        if ages[kind] is None:
+            raise ToolError(
+                f"KIND = {kind!r}: its epoch {before[kind]} is not committed yet; commit and deploy it first, since a "
+                "second step would renew the slot that clients still use"
+            )
+    chosen = due(ages, max_age_days) if kind == DUE else [kind]
+    for name in chosen:
+        text = with_epoch(text, name, before[name] + 1)
+    path.write_text(text)
+    return [f"{path.name}: {name}: epoch {before[name]} -> {before[name] + 1}" for name in chosen]
+
+
+def due(ages: Mapping[str, float | None], max_age_days: float) -> list[str]:
+    """The kinds that are older than the interval, sorted; one that is changed but not committed is as new as can be."""
+    return sorted(name for name, age in ages.items() if age is not None and age > max_age_days)
+
+
+def age_days(changed: float | None, now: float) -> float | None:
+    """Days since a commit; None stays None."""
+    return None if changed is None else (now - changed) / DAY_S
+
+
+def committed_times(path: Path) -> dict[int, float | None]:
+    """Line number, from 1, to when its text was committed (Unix seconds); None for a line that is not committed.
+
+    Raises `ToolError` where there is no history to ask.
+    """
+    shallow = git(path, "rev-parse", "--is-shallow-repository").strip()
+    if shallow == "true":
+        raise ToolError("the age of an epoch is in the history, and this clone has none; git fetch --unshallow first")
+    times: dict[int, float | None] = {}
+    commit, number = "", 0
+    for line in git(path, "blame", "--line-porcelain", "--", path.name).splitlines():
+        if line.startswith("\t"):
+            continue
+        words = line.split(" ")
+        if len(words[0]) == len(UNCOMMITTED) and len(words) >= 3:
+            commit, number = words[0], int(words[2])
+        elif words[0] == "committer-time":
+            times[number] = None if commit == UNCOMMITTED else float(words[1])
+    return times
+
+
+def git(path: Path, *args: str) -> str:
+    """Standard output of git beside a file. Raises `ToolError` with its words when it fails."""
+    done = subprocess.run(["git", *args], cwd=path.parent, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ToolError(f"git {args[0]}: {done.stderr.strip()}")
+    return done.stdout
