@@ -34,13 +34,14 @@ test: .venv/.ready lint ## everything: lint, types, unit, plugins, cluster end t
 	@$(PY) -m pytest
 
 test-fast: .venv/.ready ## what needs no cluster, under a minute
-	@$(PY) -m pytest -m "not cluster"
+	@$(PY) -m pytest -m "not cluster and not scanner"
 
-lint: .venv/.ready ## ruff, mypy strict, import rules
+lint: .venv/.ready ## ruff, mypy strict, import rules, workflows and scripts
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy .
 	@.venv/bin/lint-imports
+	@$(PY) -m toolchain.checks workflows
 
 format: .venv/.ready ## rewrite the code in the house format
 	@$(PY) -m ruff check --fix .
@@ -56,14 +57,41 @@ docs: .venv/.ready ## build the documentation site into .local/site/
 bench: .venv/.ready ## measure preview, up and idle cost of the running platform
 	@$(PY) -m bench.platform
 
+# Checks by other people's tools, each pinned (docs/security-scanning.md)
+.PHONY: lint-workflows security scan-secrets audit checkov kube-score sbom scan-images
+
+lint-workflows: .venv/.ready ## actionlint, zizmor and shellcheck
+	@$(PY) -m toolchain.checks workflows
+
+security: .venv/.ready ## secrets, packages and the manifests of prod, all of them; exit 3 when a service was not reached
+	@$(PY) -m toolchain.checks security
+
+scan-secrets: .venv/.ready ## gitleaks over the tree and its history
+	@$(PY) -m toolchain.checks secrets
+
+audit: .venv/.ready ## pip-audit over every lock
+	@$(PY) -m toolchain.checks packages
+
+checkov: .venv/.ready ## checkov over the manifests of STACK
+	@$(PY) -m toolchain.checks manifests --tool checkov --stack $(STACK)
+
+kube-score: .venv/.ready ## kube-score over the manifests of STACK
+	@$(PY) -m toolchain.checks manifests --tool kube-score --stack $(STACK)
+
+sbom: .venv/.ready ## bills of materials of packages and images in .local/sbom/ (CycloneDX)
+	@$(PY) -m toolchain.checks sbom
+
+scan-images: .venv/.ready ## grype over the images' bills; needs its database from the internet
+	@$(PY) -m toolchain.checks images
+
 # The way of a change to an environment (docs/delivery.md)
 .PHONY: release pin running plan deploy canary rotate-epoch
 
 release: .venv/.ready ## push this commit's images to REGISTRY, write their digests to .local/release.json
-	@$(PY) -m toolchain.delivery release --registry $(REGISTRY)
+	@$(PY) -m toolchain.delivery release --registry "$(REGISTRY)"
 
 pin: .venv/.ready ## write the digests of RELEASE into the file of STACK, in this checkout
-	@$(PY) -m toolchain.delivery pin --stack $(STACK) --release $(RELEASE)
+	@$(PY) -m toolchain.delivery pin --stack $(STACK) --release "$(RELEASE)"
 
 running: .venv/.ready ## commit and images that STACK runs, as a release
 	@$(PY) -m toolchain.delivery running --stack $(STACK)
@@ -78,4 +106,4 @@ canary: .venv/.ready ## watch errors and latency of the API of STACK (ARGS=--hel
 	@$(PY) -m toolchain.delivery canary --stack $(STACK) $(ARGS)
 
 rotate-epoch: .venv/.ready ## next epoch of KIND in the file of STACK (KIND=due: all older than MAX_AGE_DAYS=90)
-	@$(PY) -m toolchain.delivery rotate --stack $(STACK) --kind $(KIND) --max-age-days $(or $(MAX_AGE_DAYS),90)
+	@$(PY) -m toolchain.delivery rotate --stack $(STACK) --kind "$(KIND)" --max-age-days $(or $(MAX_AGE_DAYS),90)

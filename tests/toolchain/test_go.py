@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from toolchain.go import build, compiler
-from toolchain.go.programs import KUBERNETES, PROGRAMS, PULUMI, Program, kubernetes_version, program
+from toolchain.go.programs import CHECKERS, KUBERNETES, PROGRAMS, PULUMI, Program, kubernetes_version, program
 from toolchain.kit import process
 from toolchain.kit.console import ToolError
 
-NAMES = [each.name for each in PROGRAMS]
+NAMES = [each.name for each in (*PROGRAMS, *CHECKERS)]
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_an_old_or_broken_go_on_path_is_passed_over(tmp_path: Path, monkeypatch:
 
 
 def test_unknown_program_is_named_with_the_known_ones() -> None:
-    with pytest.raises(ToolError, match=r"program = 'etcd': not one of kube, pulumi, coredns"):
+    with pytest.raises(ToolError, match=r"program = 'etcd': not one of kube, pulumi, coredns, actionlint"):
         build.ensure(["etcd"])
 
 

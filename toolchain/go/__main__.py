@@ -3,7 +3,7 @@
 import argparse
 
 from toolchain.go import ensure
-from toolchain.go.programs import PROGRAMS
+from toolchain.go.programs import CHECKERS, PROGRAMS
 from toolchain.kit.console import main_guard
 
 
@@ -14,8 +14,14 @@ def main() -> None:
     )
     actions = parser.add_subparsers(dest="command", required=True)
     build = actions.add_parser("build", help="build what is not in the cache; prints the folder with the programs")
-    names = [each.name for each in PROGRAMS]
-    build.add_argument("--only", action="append", default=[], choices=names, help="this program only; may be repeated")
+    names = [each.name for each in (*PROGRAMS, *CHECKERS)]
+    build.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        choices=names,
+        help="this program only; may be repeated (default: those of make up)",
+    )
     print(ensure(parser.parse_args().only))
 
 

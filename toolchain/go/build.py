@@ -20,7 +20,7 @@ def ensure(only: Sequence[str] = ()) -> Path:
     """The folder with the programs, built where they are not in the cache.
 
     Args:
-        only: names of programs (`kube`, `pulumi`, `coredns`); all of them when empty.
+        only: names of programs; those that `make up` needs when empty.
 
     Returns: a folder to put on PATH. Its files are hard links, so that a program finds what lies beside it.
     """

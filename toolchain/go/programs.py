@@ -17,12 +17,13 @@ BUILD_FLAGS = ("-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false")
 
 @dataclass(frozen=True)
 class Program:
-    """One binary: the module folder `toolchain/go/<name>` and what is made of it.
+    """One binary: a module folder `toolchain/go/<module>` and what is made of it.
 
     Attributes:
-        name: module folder, and the name to ask for.
+        name: the name to ask for.
         binary: file name of the result.
         package: the main package to compile.
+        module: the module folder; the name when empty.
         links: further names of the binary, which runs the program that its name says.
         variables: Go variables set by the linker (`-X`), so that the program reports its version.
         scripts: files copied beside the binary and made executable: module path -> paths in that module.
@@ -32,6 +33,7 @@ class Program:
     name: str
     binary: str
     package: str = "."
+    module: str = ""
     links: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     scripts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -40,7 +42,7 @@ class Program:
     @property
     def folder(self) -> Path:
         """The module folder."""
-        return HERE / self.name
+        return HERE / (self.module or self.name)
 
     @property
     def ldflags(self) -> str:
@@ -91,10 +93,20 @@ PROGRAMS = (
     Program(name="coredns", binary="coredns"),
 )
 
+# Built by their name only, when a check asks for them: `make up` never waits for one.
+CHECKERS = (
+    Program(name="actionlint", binary="actionlint", package="github.com/rhysd/actionlint/cmd/actionlint"),
+    Program(name="gitleaks", binary="gitleaks", package="github.com/zricethezav/gitleaks/v8"),
+    Program(name="kube-score", binary="kube-score", package="github.com/zegl/kube-score/cmd/kube-score"),
+    Program(name="grype", binary="grype", module="anchore", package="github.com/anchore/grype/cmd/grype"),
+    Program(name="syft", binary="syft", module="anchore", package="github.com/anchore/syft/cmd/syft"),
+)
+
 
 def program(name: str) -> Program:
     """The program of that name. Raises `ToolError` when there is none."""
-    for each in PROGRAMS:
+    known = (*PROGRAMS, *CHECKERS)
+    for each in known:
         if each.name == name:
             return each
-    raise ToolError(f"program = {name!r}: not one of {', '.join(p.name for p in PROGRAMS)}")
+    raise ToolError(f"program = {name!r}: not one of {', '.join(p.name for p in known)}")

@@ -7,7 +7,19 @@ from contextlib import contextmanager
 
 
 class ToolError(Exception):
-    """A failure that a person can act on; its text is the whole message, without a traceback."""
+    """A failure that a person can act on; its text is the whole message, without a traceback.
+
+    Attributes:
+        exit_code: what the command ends with.
+    """
+
+    exit_code = 1
+
+
+class NotAsked(ToolError):
+    """Nothing wrong was found because somebody could not be asked: neither a pass nor a finding."""
+
+    exit_code = 3
 
 
 def say(text: str) -> None:
@@ -25,12 +37,12 @@ def step(title: str) -> Iterator[None]:
 
 
 def main_guard(main: Callable[[], int | None]) -> None:
-    """Run a command's main function: `ToolError` becomes one line and exit 1, ^C becomes exit 130."""
+    """Run a command's main function: `ToolError` becomes one line and its exit code, ^C becomes exit 130."""
     try:
         sys.exit(main() or 0)
     except ToolError as error:
         say(f"error: {error}")
-        sys.exit(1)
+        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         say("interrupted")
         sys.exit(130)
