@@ -12,13 +12,14 @@ from toolchain.checks.report import Finding
 from toolchain.checks.scanners import scanner
 from toolchain.kit.console import ToolError
 from toolchain.kit.paths import LOCAL
-from toolchain.render.render import files, write
 
 ALL_WELL = 10  # kube-score's best grade; a warning is 5
 
 
 def check(stack: str, tool: str) -> str:
     """Render the stack and check it; returns a closing line. Raises `ToolError` with what nobody waived."""
+    from toolchain.render.render import files, write  # here: it takes seconds, and checks of workflows do without
+
     folder = LOCAL / "render" / stack
     write(files(stack), folder, clear=True)
     findings = TOOLS[tool](folder)
