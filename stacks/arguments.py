@@ -8,20 +8,26 @@ from typing import TypeVar
 from components.credentials.args import SECRET_NAMES, CredentialsArgs
 from components.credentials.registry import RegistryLogin
 from components.kit import images
-from components.kit.errors import NOT_SET, InvalidArgs, Problem
-from components.kit.rules import one_of
-from components.network.args import NetworkArgs, Quota
+from components.kit.errors import NOT_SET, InvalidArgs, Problem, require
+from components.kit.rules import allowlist, one_of
+from components.kit.scheduling import Zones
+from components.network.args import NetworkArgs, Quota, quota_problems
+from components.postgres import pods as postgres_pods
 from components.postgres.args import PostgresArgs
 from components.postgres.names import DATABASE, member_hosts
+from components.redis import pods as redis_pods
 from components.redis.args import RedisArgs
 from components.redis.image.settings import SENTINEL_PORT
+from components.trading import roles as trading_roles
 from components.trading.args import Feed, TradingArgs
+from components.trading.ingress import Entrance
+from components.trading.scaling import Autoscaling
 from stacks.flows import flows
+from stacks.secrets import DEFAULT_TLS_SECRET, asks_for_login
 from stacks.sections import StackConfig
 
 PULL_SECRET = RegistryLogin.secret_name
 WORKLOAD_IMAGES = ("postgres", "redis", "trading")
-LOCAL_REGISTRIES = ("localhost", "127.0.0.1")
 PINNED = re.compile(r"\S+@sha256:[0-9a-f]{64}")
 
 A = TypeVar("A")
@@ -44,7 +50,7 @@ def arguments(config: StackConfig) -> Arguments:
     Raises:
         InvalidArgs: with the problems of all components at once.
     """
-    problems = image_problems(config)
+    problems = [*image_problems(config), *reach_problems(config)]
 
     def checked(make: Callable[[StackConfig], A]) -> A | None:
         try:
@@ -57,17 +63,23 @@ def arguments(config: StackConfig) -> Arguments:
     postgres, redis, trading = checked(_postgres), checked(_redis), checked(_trading)
     if problems or network is None or credentials is None or postgres is None or redis is None or trading is None:
         raise InvalidArgs(problems)
+    declared = {
+        "postgres": postgres_pods.needs(postgres),
+        "redis": redis_pods.needs(redis),
+        "trading": trading_roles.needs(trading),
+    }
+    require(quota_problems(network.quota, declared))
     return Arguments(network=network, credentials=credentials, postgres=postgres, redis=redis, trading=trading)
 
 
-def asks_for_login(registry: str) -> bool:
-    """Whether images come from a registry elsewhere, which then needs a pull secret."""
-    return registry_host(registry).partition(":")[0] not in LOCAL_REGISTRIES
-
-
-def registry_host(registry: str) -> str:
-    """The host name, with port if it has one, of an image prefix."""
-    return registry.partition("/")[0]
+def reach_problems(config: StackConfig) -> list[Problem]:
+    """Who may call the API: an allowlist that is none, an Ingress whose controller may not reach the pods."""
+    found = allowlist("network.api_allow_cidrs", config.network.api_allow_cidrs)
+    if config.ingress is not None and not config.network.api_client_namespaces:
+        field, rule = "network.api_client_namespaces", "the Ingress controller's pods must be allowed to reach the API"
+        way_out = f"run: pulumi config set --path '{field}[0]' NAMESPACE, with the controller's namespace"
+        found.append(Problem(field, (), rule, way_out))
+    return found
 
 
 def image_problems(config: StackConfig) -> list[Problem]:
@@ -97,7 +109,12 @@ def _pull_secrets(config: StackConfig) -> tuple[str, ...]:
 
 def _network(config: StackConfig) -> NetworkArgs:
     quota = Quota(**config.quota.given())
-    return NetworkArgs(namespace=config.namespace, quota=quota, flows=flows(config.network))
+    table = flows(config.network, behind_ingress=config.ingress is not None)
+    return NetworkArgs(namespace=config.namespace, quota=quota, flows=table)
+
+
+def _zones(config: StackConfig) -> Zones:
+    return Zones(hard=config.zones.spread == "hard", minimum=config.zones.minimum)
 
 
 def _credentials(config: StackConfig) -> CredentialsArgs:
@@ -110,8 +127,8 @@ def _postgres(config: StackConfig) -> PostgresArgs:
         image=_image(config, "postgres"),
         pull_secrets=_pull_secrets(config),
         secret_names=SECRET_NAMES,
-        storage_class=config.storage_class or None,
-        **config.postgres.given(),
+        zones=_zones(config),
+        **{"storage_class": config.storage_class or None, **config.postgres.given()},
     )
 
 
@@ -121,13 +138,14 @@ def _redis(config: StackConfig) -> RedisArgs:
         image=_image(config, "redis"),
         pull_secrets=_pull_secrets(config),
         secret_names=SECRET_NAMES,
-        storage_class=config.storage_class or None,
-        **config.redis.given(),
+        zones=_zones(config),
+        **{"storage_class": config.storage_class or None, **config.redis.given()},
     )
 
 
 def _trading(config: StackConfig) -> TradingArgs:
     sentinels = config.redis.sentinels or RedisArgs.sentinels
+    scaling = config.trading.api_autoscaling
     return TradingArgs(
         namespace=config.namespace,
         image=_image(config, "trading"),
@@ -140,6 +158,15 @@ def _trading(config: StackConfig) -> TradingArgs:
         feed=Feed(**config.trading.feed.given()),
         engine_replicas=config.trading.engine_replicas,
         api_replicas=config.trading.api_replicas,
+        api_autoscaling=Autoscaling(**scaling.given()) if scaling else None,
+        entrance=_entrance(config),
         resources=config.trading.resources.by_role(),
         log_level=config.trading.log_level,
     )
+
+
+def _entrance(config: StackConfig) -> Entrance | None:
+    if config.ingress is None:
+        return None
+    given = {"tls_secret": DEFAULT_TLS_SECRET, **config.ingress.given()}
+    return Entrance(allow_cidrs=config.network.api_allow_cidrs, **given)

@@ -13,12 +13,13 @@ from pulumi.runtime.config import CONFIG, is_config_secret
 from pydantic import ValidationError
 
 from components.kit.errors import NOT_SET, InvalidArgs, Problem
-from stacks.arguments import arguments, asks_for_login
+from stacks.arguments import arguments
 from stacks.explain import problems_of, repaired
+from stacks.profiles import filled, profile_problems
+from stacks.secrets import SECRET_KEYS, secret_problems
 from stacks.sections import StackConfig
 
 LOCAL_STACK = "local"
-SECRET_KEYS = ("registryUsername", "registryPassword")
 
 
 Secrets = Mapping[str, pulumi.Output[str]]
@@ -56,7 +57,8 @@ def parse(
         InvalidArgs: with every problem at once: of the shape, of the secrets, of the components' own rules.
     """
     problems = [*secret_problems(stack, raw, secret_keys), *context_problems(stack, raw.get("context")), *also]
-    plain = {key: value for key, value in raw.items() if key not in SECRET_KEYS}
+    problems += profile_problems(raw)
+    plain = {key: value for key, value in filled(raw).items() if key not in SECRET_KEYS}
     config, shape = _validated(plain, secret_keys)
     problems += shape
     if config is not None:
@@ -100,21 +102,6 @@ def _decoded(key: str, text: str) -> object:
     except ValueError:
         return text
     return decoded
-
-
-def secret_problems(stack: str, raw: Mapping[str, object], secret_keys: Collection[str]) -> list[Problem]:
-    """Secrets that are missing, or that stand in the file in plain text."""
-    registry = str(raw.get("registry", StackConfig.model_fields["registry"].default))
-    found = []
-    for key in SECRET_KEYS:
-        command = f"pulumi config set --secret {key} --stack {stack}"
-        if raw.get(key):
-            if key not in secret_keys:
-                rule = "must be encrypted, it stands in plain text"
-                found.append(Problem(key, "[plain text]", rule, f"change it at the registry, then run: {command}"))
-        elif asks_for_login(registry):
-            found.append(Problem(key, NOT_SET, f"registry {registry!r} asks for a login", f"run: {command}"))
-    return found
 
 
 def context_problems(stack: str, context: object) -> list[Problem]:

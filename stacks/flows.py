@@ -13,8 +13,8 @@ REDIS, SENTINEL = Pods("redis", "server"), Pods("redis", "sentinel")
 KUBERNETES_API = (443, 6443)
 
 
-def flows(network: NetworkSection) -> tuple[Flow, ...]:
-    """Every connection that the platform needs."""
+def flows(network: NetworkSection, *, behind_ingress: bool) -> tuple[Flow, ...]:
+    """Every connection that the platform needs; `behind_ingress` tells how the API is reached from outside."""
     engine = tuple(
         flow
         for role in (FEED, ENGINE, API)
@@ -32,7 +32,18 @@ def flows(network: NetworkSection) -> tuple[Flow, ...]:
     )
     outside = (
         # no pod selector can name the Kubernetes API, which Patroni keeps its leader lock in
-        *(Flow(POSTGRES, Addresses(cidr), KUBERNETES_API) for cidr in network.api_server_cidrs),
-        *(Flow(Namespaces(name), API, (HTTP_PORT,)) for name in network.api_client_namespaces),
+        *(
+            Flow(POSTGRES, Addresses(cidr, "network.api_server_cidrs"), KUBERNETES_API)
+            for cidr in network.api_server_cidrs
+        ),
+        *(
+            Flow(Namespaces(name, "network.api_client_namespaces"), API, (HTTP_PORT,))
+            for name in network.api_client_namespaces
+        ),
+        # behind an Ingress only its controller sees who calls, so it enforces the list (components.trading.ingress)
+        *(
+            Flow(Addresses(cidr, "network.api_allow_cidrs"), API, (HTTP_PORT,))
+            for cidr in ([] if behind_ingress else network.api_allow_cidrs)
+        ),
     )
     return (*engine, *members, *outside)

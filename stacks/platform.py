@@ -4,14 +4,16 @@ import pulumi
 import pulumi_kubernetes
 import pulumi_random
 
+from components.credentials.certificate import Certificate, CertificateArgs
 from components.credentials.component import Credentials
 from components.credentials.registry import RegistryArgs, RegistryLogin
 from components.network.component import Network
 from components.postgres.component import Postgres
 from components.redis.component import Redis
 from components.trading.component import Trading
-from stacks.arguments import arguments, asks_for_login, registry_host
+from stacks.arguments import arguments
 from stacks.config import Secrets
+from stacks.secrets import asks_for_login, registry_host, tls_keeper
 from stacks.sections import StackConfig
 
 
@@ -42,10 +44,21 @@ def deploy(config: StackConfig, secrets: Secrets) -> None:
         before.append(RegistryLogin("registry", login, options(network)))
     postgres = Postgres("postgres", args.postgres, options(*before))
     redis = Redis("redis", args.redis, options(*before))
+    entrance = args.trading.entrance
+    if entrance is not None and tls_keeper(config.ingress and config.ingress.given()) == "stack":
+        pair = CertificateArgs(
+            namespace=config.namespace,
+            secret_name=entrance.tls_secret,
+            certificate=secrets["tlsCertificate"],
+            key=secrets["tlsKey"],
+        )
+        Certificate("certificate", pair, options(network))
     trading = Trading("trading", args.trading, options(*before))
 
     pulumi.export("namespace", config.namespace)
     pulumi.export("apiService", f"{trading.api_service}.{config.namespace}.svc:{trading.api_port}")
+    if entrance is not None:
+        pulumi.export("apiUrl", f"https://{entrance.host}")
     pulumi.export("apiKey", credentials.current("api", args.credentials))
     pulumi.export("postgresHosts", list(postgres.hosts))
     pulumi.export("redisSentinels", list(redis.sentinels))

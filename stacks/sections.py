@@ -5,13 +5,14 @@ default of the component.
 """
 
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from components.kit.resources import Resources
 from components.trading.args import Role, TradingArgs
+from stacks.secrets import DEFAULT_REGISTRY
 
 
 class Section(BaseModel):
@@ -42,6 +43,7 @@ class PostgresSection(Section):
     members: int | None = None
     synchronous_standbys: int | None = None
     storage_gib: int
+    storage_class: str | None = None
     keep_volumes: bool | None = None
     resources: ResourcesSection
     agent_resources: ResourcesSection | None = None
@@ -68,6 +70,7 @@ class RedisSection(Section):
     maxmemory_mib: int
     maxmemory_policy: str | None = None
     storage_gib: int
+    storage_class: str | None = None
     resources: ResourcesSection
     sentinel_resources: ResourcesSection | None = None
     down_after_ms: int | None = None
@@ -96,11 +99,20 @@ class TradingResourcesSection(Section):
         return self.given()  # type: ignore[return-value]
 
 
+class AutoscalingSection(Section):
+    """Bounds of the number of API pods; see `components.trading.scaling.Autoscaling`."""
+
+    max_replicas: int
+    target_cpu_percent: int | None = None
+    scale_down_s: int | None = None
+
+
 class TradingSection(Section):
     """The engine; see `components.trading.args.TradingArgs`."""
 
     engine_replicas: int
     api_replicas: int
+    api_autoscaling: AutoscalingSection | None = None
     log_level: str = TradingArgs.log_level
     feed: FeedSection = FeedSection()
     resources: TradingResourcesSection
@@ -122,10 +134,34 @@ class NetworkSection(Section):
     Attributes:
         api_server_cidrs: where the Kubernetes API listens; Patroni keeps its state there.
         api_client_namespaces: whose pods may call the trading API, as that of an ingress controller.
+        api_allow_cidrs: who may call it from outside: the Ingress lets only these through; without one they may reach
+            the pods themselves. Empty allows everybody through the Ingress, and nobody without one.
     """
 
     api_server_cidrs: tuple[str, ...] = ("0.0.0.0/0",)
     api_client_namespaces: tuple[str, ...] = ()
+    api_allow_cidrs: tuple[str, ...] = ()
+
+
+class IngressSection(Section):
+    """The API's way in; see `components.trading.ingress.Entrance`.
+
+    Attributes:
+        tls_secret: a Secret that others keep; left out, cert-manager keeps one where an annotation names an issuer, and
+            else the stack makes one of `tlsCertificate` and `tlsKey`.
+    """
+
+    host: str
+    class_name: str = "nginx"
+    tls_secret: str | None = None
+    annotations: dict[str, str] = {}
+
+
+class ZonesSection(Section):
+    """How firmly the members of a store are kept in different zones; see `components.kit.scheduling.Zones`."""
+
+    spread: Literal["soft", "hard"] = "soft"
+    minimum: int | None = None
 
 
 class StackConfig(Section):
@@ -135,10 +171,11 @@ class StackConfig(Section):
         context: the kubeconfig's context; empty takes the current one, in stack local only.
         kubeconfig: path of a kubeconfig; empty takes $KUBECONFIG, then the user's own.
         namespace: namespace that the stack makes and lives in.
+        profile: sizes that the sections take where they say nothing themselves; already filled in here.
         registry: prefix of the images' references.
         images: image name to a reference pinned by digest, instead of the one that the checkout's content gives.
         protect: whether Pulumi refuses to delete anything of the stack.
-        storage_class: class of the volumes; empty takes the cluster's default.
+        storage_class: class of the volumes of stores that name none; empty takes the cluster's default.
         credentials: kind to epoch; one more rotates the kind.
     """
 
@@ -147,16 +184,25 @@ class StackConfig(Section):
     context: str = ""
     kubeconfig: str = ""
     namespace: str = "trading"
-    registry: str = "localhost/trading-platform"
+    profile: str = ""
+    registry: str = DEFAULT_REGISTRY
     images: dict[str, str] = {}
     protect: bool = False
     storage_class: str = ""
     credentials: dict[str, int] = {}
     network: NetworkSection = NetworkSection()
+    ingress: IngressSection | None = None
+    zones: ZonesSection = ZonesSection()
     quota: QuotaSection
     postgres: PostgresSection
     redis: RedisSection
     trading: TradingSection
+
+    @field_validator("ingress", mode="before")
+    @classmethod
+    def no_ingress(cls, value: object) -> object:
+        """An empty object, the default in Pulumi.yaml, is none."""
+        return None if value == {} else value
 
     @classmethod
     def text_keys(cls) -> set[str]:

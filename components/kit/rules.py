@@ -1,11 +1,14 @@
 """Rules that several components and the policy pack share: pure functions from values to problems."""
 
+import ipaddress
 import re
 from collections.abc import Iterable
 
 from components.kit.errors import Problem
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+DNS_NAME = re.compile(rf"{DNS_LABEL.pattern}(\.{DNS_LABEL.pattern})*")
+MAX_DNS_NAME = 253
 
 
 def at_least(field: str, value: int, minimum: int, unit: str, why: str = "") -> list[Problem]:
@@ -37,6 +40,34 @@ def dns_label(field: str, value: str) -> list[Problem]:
         return []
     rule = "1 to 63 small letters, digits or '-', a letter or digit first and last (RFC 1123)"
     return [Problem(field, value, rule, "give a name such as 'trading'")]
+
+
+def dns_name(field: str, value: str, example: str) -> list[Problem]:
+    """The value must be DNS labels joined by dots (RFC 1123), as host names and the names of most objects are."""
+    if len(value) <= MAX_DNS_NAME and DNS_NAME.fullmatch(value):
+        return []
+    rule = f"labels of small letters, digits and '-' joined by dots, {MAX_DNS_NAME} characters at most (RFC 1123)"
+    return [Problem(field, value, rule, f"give a name such as {example!r}")]
+
+
+def cidr(field: str, text: str) -> list[Problem]:
+    """The text must be an IPv4 or IPv6 address block without host bits, as NetworkPolicy asks."""
+    try:
+        ipaddress.ip_network(text, strict=True)
+    except ValueError as error:
+        return [Problem(field, text, f"an address block in CIDR notation ({error})", "give one such as '10.0.0.0/8'")]
+    return []
+
+
+def allowlist(field: str, cidrs: Iterable[str]) -> list[Problem]:
+    """Each must be an address block, and none may be the whole internet: such a list would promise what it does not."""
+    found = []
+    for text in cidrs:
+        wrong = cidr(field, text)
+        if not wrong and ipaddress.ip_network(text).prefixlen == 0:
+            wrong = [Problem(field, text, "an allowlist that allows every address", "name the blocks, or leave it out")]
+        found += wrong
+    return found
 
 
 def one_of(field: str, value: str, allowed: Iterable[str]) -> list[Problem]:

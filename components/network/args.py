@@ -1,11 +1,12 @@
 """Arguments of the network component."""
 
-import ipaddress
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 
 from components.kit.errors import Problem, require
-from components.kit.rules import at_least, dns_label
-from components.network.flows import Addresses, Flow
+from components.kit.footprint import Footprint
+from components.kit.rules import at_least, cidr, dns_label
+from components.network.flows import Addresses, Flow, Namespaces
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,17 +64,28 @@ def problems(args: NetworkArgs) -> list[Problem]:
     for flow in args.flows:
         for end in (flow.source, flow.target):
             if isinstance(end, Addresses):
-                found += cidr("network", end.cidr)
+                found += cidr(end.field, end.cidr)
+            if isinstance(end, Namespaces):
+                found += dns_label(end.field, end.name)
         for port in flow.ports:
             if not 1 <= port <= 65535:
                 found.append(Problem("network.ports", port, "a TCP port from 1 to 65535", "give the target's port"))
     return found
 
 
-def cidr(field: str, text: str) -> list[Problem]:
-    """The text must be an address block without host bits, as NetworkPolicy asks."""
-    try:
-        ipaddress.ip_network(text, strict=True)
-    except ValueError as error:
-        return [Problem(field, text, f"an address block in CIDR notation ({error})", "give one such as '10.0.0.0/8'")]
-    return []
+def quota_problems(quota: Quota, declared: Mapping[str, Footprint]) -> list[Problem]:
+    """What of the quota holds less than all workloads declare.
+
+    Args:
+        quota: of the namespace.
+        declared: who declares it to what it is at most, updates and autoscaling included.
+    """
+    found = []
+    for part in fields(Quota):
+        shares = {name: int(getattr(footprint, part.name)) for name, footprint in declared.items()}
+        needed, allowed = sum(shares.values()), getattr(quota, part.name)
+        if needed > allowed:
+            sums = " + ".join(f"{name} {share}" for name, share in shares.items() if share)
+            rule = f"below the {needed} that are declared ({sums}; pods of an update and of autoscaling included)"
+            found.append(Problem(f"quota.{part.name}", allowed, rule, f"give {needed} or more, or declare less"))
+    return found

@@ -1,7 +1,7 @@
 """Who may talk to whom: a table of flows, turned into one NetworkPolicy a workload. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
@@ -37,9 +37,10 @@ class Pods:
 
 @dataclass(frozen=True, order=True)
 class Namespaces:
-    """All pods of another namespace, by the name that the API server labels it with."""
+    """All pods of another namespace, by the name that the API server labels it with; `field` is for messages."""
 
     name: str
+    field: str = field(default="network", compare=False)
 
     def peer(self) -> NetworkPolicyPeerArgs:
         """These pods as one end of a rule."""
@@ -50,9 +51,13 @@ class Namespaces:
 
 @dataclass(frozen=True, order=True)
 class Addresses:
-    """Whatever has an address in the block: what no pod selector can name, as the Kubernetes API."""
+    """Whatever has an address in the block: what no pod selector can name, as the Kubernetes API.
+
+    `field` is where the configuration has the block, for messages.
+    """
 
     cidr: str
+    field: str = field(default="network", compare=False)
 
     def peer(self) -> NetworkPolicyPeerArgs:
         """These addresses as one end of a rule."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from components.kit.errors import Problem, require
 from components.kit.resources import Resources
-from components.kit.rules import at_least, at_most, dns_label
+from components.kit.rules import at_least, at_most, dns_label, dns_name
+from components.kit.scheduling import ANY_ZONES, Zones, zone_problems
 from components.postgres.timing import member_problems, time_problems
 
 KINDS = ("postgres-app", "postgres-replication")
@@ -30,6 +31,7 @@ class PostgresArgs:
         storage_gib: volume of one member.
         keep_volumes: whether the volumes outlive the StatefulSet. False where nothing shall be left behind.
         members: PostgreSQL instances, one a node.
+        zones: how firmly the members are kept in different zones.
         synchronous_standbys: standbys that must have flushed a commit before it is acknowledged. 1 of 2 by default: one
             standby may be lost without a stall, and no acknowledged commit is ever on one member alone.
         resources: of one member's PostgreSQL and Patroni.
@@ -63,6 +65,7 @@ class PostgresArgs:
     storage_gib: int = 20
     keep_volumes: bool = True
     members: int = 3
+    zones: Zones = ANY_ZONES
     synchronous_standbys: int = 1
     resources: Resources = MEMBER_RESOURCES
     agent_resources: Resources = AGENT_RESOURCES
@@ -99,7 +102,7 @@ def problems(args: PostgresArgs) -> list[Problem]:
         if kind not in args.secret_names
     ]
     found += args.resources.problems("postgres.resources") + args.agent_resources.problems("postgres.agent_resources")
-    found += member_problems(args.members, args.synchronous_standbys)
+    found += member_problems(args.members, args.synchronous_standbys) + zone_problems(args.zones, args.members)
     return [*found, *time_problems(args), *memory_problems(args), *storage_problems(args)]
 
 
@@ -125,6 +128,8 @@ def memory_problems(args: PostgresArgs) -> list[Problem]:
 def storage_problems(args: PostgresArgs) -> list[Problem]:
     """Problems of what has to fit onto one member's volume."""
     found = at_least("postgres.storage_gib", args.storage_gib, 1, "GiB")
+    if args.storage_class is not None:
+        found += dns_name("postgres.storage_class", args.storage_class, "fast-replicated")
     found += at_least("postgres.max_wal_mib", args.max_wal_mib, 64, "MiB", "four segments of log")
     found += at_least("postgres.max_slot_wal_mib", args.max_slot_wal_mib, 64, "MiB", "four segments of log")
     wal, limit = args.max_wal_mib + args.max_slot_wal_mib, args.storage_gib * 1024 * WAL_SHARE_PERCENT // 100

@@ -19,6 +19,7 @@ from pulumi_kubernetes.core.v1 import (
     VolumeProjectionArgs,
 )
 
+from components.kit.footprint import Footprint, footprint
 from components.kit.labels import selector
 from components.kit.probes import http_probe
 from components.kit.pull import pull_secrets
@@ -40,7 +41,7 @@ def pod(args: PostgresArgs) -> PodSpecArgs:
     """The pod spec of a member. The data volume comes from the StatefulSet's claim."""
     shared, token = shared_volumes(args), token_volume()
     shm = scratch("shm", "/dev/shm", limit_mib=max(64, args.resources.memory_mib // 4), in_memory=True)  # noqa: S108
-    placed = spread(selector(APP))
+    placed = spread(selector(APP), zones=args.zones)
     return PodSpecArgs(
         service_account_name=APP,
         automount_service_account_token=False,
@@ -56,6 +57,11 @@ def pod(args: PostgresArgs) -> PodSpecArgs:
         ],
         volumes=[*shared.volumes, *token.volumes, *shm.volumes],
     )
+
+
+def needs(args: PostgresArgs) -> Footprint:
+    """All members; an update takes one away before its successor comes."""
+    return footprint((args.resources, args.agent_resources), replicas=args.members, storage_gib=args.storage_gib)
 
 
 def patroni_container(args: PostgresArgs, mounts: list[VolumeMountArgs]) -> ContainerArgs:

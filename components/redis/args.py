@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from components.kit.errors import Problem, require
 from components.kit.resources import Resources
-from components.kit.rules import at_least, dns_label, one_of
+from components.kit.rules import at_least, dns_label, dns_name, one_of
+from components.kit.scheduling import ANY_ZONES, Zones, zone_problems
 from components.redis.image.credentials import MEMBER_KINDS
 from components.redis.timing import failover_problems, maxmemory_problems, voter_problems, worst_failover_s
 
@@ -38,6 +39,7 @@ class RedisArgs:
         instance: what all objects are named after; a second instance in the same namespace gets another.
         master_name: the name that Sentinel has for the master.
         members: data nodes: one master, the others replicas.
+        zones: how firmly data nodes, and Sentinels, are kept in different zones.
         sentinels: Sentinels; more than half of them must agree on a failover.
         maxmemory_mib: memory for data, of one node.
         maxmemory_policy: what happens when it is full. `noeviction` refuses writes and is right for data that must
@@ -62,6 +64,7 @@ class RedisArgs:
     instance: str = "redis"
     master_name: str = "trading"
     members: int = 3
+    zones: Zones = ANY_ZONES
     sentinels: int = 3
     maxmemory_mib: int
     maxmemory_policy: str = "noeviction"
@@ -103,6 +106,7 @@ def problems(args: RedisArgs) -> list[Problem]:
             found.append(
                 Problem("redis.secret_names", sorted(args.secret_names), f"has no {kind!r}", "give the Secret of it")
             )
+    found += zone_problems(args.zones, min(args.members, args.sentinels))
     times = failover_problems(args.down_after_ms, args.failover_timeout_ms, args.rto_target_s)
     return found + sizes(args) + times
 
@@ -111,6 +115,8 @@ def sizes(args: RedisArgs) -> list[Problem]:
     """Problems of memory and storage: data, memory limit and volume must fit each other."""
     found = at_least("redis.maxmemory_mib", args.maxmemory_mib, 16, "MiB")
     found += maxmemory_problems(args.maxmemory_mib, args.resources.memory_mib)
+    if args.storage_class is not None:
+        found += dns_name("redis.storage_class", args.storage_class, "fast-replicated")
     needed_gib = -(-args.maxmemory_mib * STORAGE_FACTOR // 1024)
     return found + at_least(
         "redis.storage_gib",

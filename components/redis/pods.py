@@ -17,6 +17,7 @@ from pulumi_kubernetes.core.v1 import (
     VolumeMountArgs,
 )
 
+from components.kit.footprint import Footprint, footprint
 from components.kit.labels import selector
 from components.kit.probes import exec_probe, http_probe, tcp_probe
 from components.kit.pull import pull_secrets
@@ -94,13 +95,22 @@ def parts(args: RedisArgs) -> tuple[Part, Part]:
     return servers, sentinels
 
 
+def needs(args: RedisArgs) -> Footprint:
+    """Data nodes and Sentinels; an update takes one away before its successor comes."""
+    servers, sentinels = (
+        footprint((part.resources, AGENT_RESOURCES), replicas=part.replicas, storage_gib=part.storage_gib)
+        for part in parts(args)
+    )
+    return servers + sentinels
+
+
 def pod(part: Part, args: RedisArgs) -> PodSpecArgs:
     """The process with its agent beside it; both see the volume, the memory of this start and the credentials."""
     credentials = credential_volumes(part.kinds, args.secret_names)
     run = scratch("run", RUN_DIR, limit_mib=8, in_memory=True)
     config = VolumeMountArgs(name="config", mount_path=CONFIG_DIR, read_only=True)
     mounts = [VolumeMountArgs(name=DATA, mount_path=DATA_DIR), *run.mounts, config, *credentials.mounts]
-    apart = spread(selector(args.instance, part.component))
+    apart = spread(selector(args.instance, part.component), zones=args.zones)
     return PodSpecArgs(
         service_account_name=args.instance,
         automount_service_account_token=False,

@@ -8,6 +8,7 @@ from typing import Literal
 from components.kit.errors import Problem, require
 from components.kit.resources import Resources
 from components.kit.rules import at_least, dns_label, one_of
+from components.trading import ingress, scaling
 
 Role = Literal["feed", "engine", "api"]
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -45,7 +46,9 @@ class TradingArgs:
         redis_master: the name that Sentinel has for the master.
         feed: where market data comes from.
         engine_replicas: one trades, the others stand by warm.
-        api_replicas: all serve.
+        api_replicas: all serve; the fewest of them with `api_autoscaling`.
+        api_autoscaling: bounds of the number of API pods; None keeps it at `api_replicas`.
+        entrance: the API's Ingress; None for none.
         resources: of one pod of each role.
         log_level: one of `LOG_LEVELS`.
 
@@ -64,6 +67,8 @@ class TradingArgs:
     feed: Feed
     engine_replicas: int
     api_replicas: int
+    api_autoscaling: scaling.Autoscaling | None = None
+    entrance: ingress.Entrance | None = None
     resources: Mapping[Role, Resources]
     log_level: str = "INFO"
 
@@ -77,6 +82,10 @@ def problems(args: TradingArgs) -> list[Problem]:
     found = dns_label("namespace", args.namespace)
     found += at_least("trading.engine_replicas", args.engine_replicas, 2, "pods", "one trades, one stands by warm")
     found += at_least("trading.api_replicas", args.api_replicas, 1, "pods")
+    if args.api_autoscaling is not None:
+        found += scaling.problems(args.api_autoscaling, args.api_replicas)
+    if args.entrance is not None:
+        found += ingress.problems(args.entrance)
     found += one_of("trading.log_level", args.log_level, LOG_LEVELS)
     found += feed_problems(args.feed)
     for role, resources in args.resources.items():

@@ -2,6 +2,7 @@
 
 import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgs
+from pulumi_kubernetes.autoscaling.v2 import HorizontalPodAutoscaler
 from pulumi_kubernetes.core.v1 import (
     PodTemplateSpecArgs,
     Service,
@@ -9,6 +10,7 @@ from pulumi_kubernetes.core.v1 import (
     ServicePortArgs,
     ServiceSpecArgs,
 )
+from pulumi_kubernetes.networking.v1 import Ingress
 
 from components.kit.component import Component
 from components.kit.disruption import disruption_budget
@@ -16,8 +18,10 @@ from components.kit.labels import labels, selector
 from components.kit.metadata import matching, metadata, pod_metadata
 from components.kit.waivers import waive
 from components.trading.args import Role, TradingArgs
+from components.trading.ingress import annotations, ingress_spec
 from components.trading.pods import HTTP_PORT, pod
 from components.trading.roles import APP, RoleSpec, roles
+from components.trading.scaling import autoscaler
 
 
 class Trading(Component):
@@ -34,9 +38,8 @@ class Trading(Component):
 
     def __init__(self, name: str, args: TradingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
-        for role, spec in roles(args).items():
-            self._role(name, role, spec, args)
-        Service(
+        deployments = {role: self._role(name, role, spec, args) for role, spec in roles(args).items()}
+        service = Service(
             f"{name}-api-service",
             metadata=metadata(self.api_service, args.namespace, labels(APP, "api")),
             spec=ServiceSpecArgs(
@@ -46,14 +49,28 @@ class Trading(Component):
             ),
             opts=self.child(),
         )
+        if args.api_autoscaling is not None:
+            HorizontalPodAutoscaler(
+                f"{name}-api-autoscaler",
+                metadata=metadata(self.api_service, args.namespace, labels(APP, "api")),
+                spec=autoscaler(self.api_service, args.api_replicas, args.api_autoscaling),
+                opts=self.child(depends_on=[deployments["api"]]),
+            )
+        if args.entrance is not None:
+            Ingress(
+                f"{name}-api-ingress",
+                metadata=metadata(self.api_service, args.namespace, labels(APP, "api"), annotations(args.entrance)),
+                spec=ingress_spec(args.entrance, self.api_service),
+                opts=self.child(depends_on=[service]),
+            )
         self.register_outputs({"api_service": self.api_service, "api_port": self.api_port})
 
-    def _role(self, name: str, role: Role, spec: RoleSpec, args: TradingArgs) -> None:
+    def _role(self, name: str, role: Role, spec: RoleSpec, args: TradingArgs) -> Deployment:
         named = metadata(f"{APP}-{role}", args.namespace, labels(APP, role))
         account = ServiceAccount(
             f"{name}-{role}-account", metadata=named, automount_service_account_token=False, opts=self.child()
         )
-        Deployment(
+        deployment = Deployment(
             f"{name}-{role}",
             metadata=metadata(f"{APP}-{role}", args.namespace, labels(APP, role), waive(spec.waived)),
             spec=DeploymentSpecArgs(
@@ -73,3 +90,4 @@ class Trading(Component):
             selector=selector(APP, role),
             opts=self.child(),
         )
+        return deployment

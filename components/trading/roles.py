@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from pulumi_kubernetes.apps.v1 import DeploymentStrategyArgs, RollingUpdateDeploymentArgs
 
+from components.kit.footprint import Footprint, footprint
 from components.kit.volumes import CREDENTIALS_DIR
 from components.trading.args import Role, TradingArgs
 
@@ -19,14 +20,14 @@ class RoleSpec:
     """How one role is deployed.
 
     Attributes:
-        replicas: number of pods.
+        replicas: number of pods; None where an autoscaler chooses it, and would be overruled by every update.
         credentials: kinds that it mounts.
         apart: whether two pods of it must not share a node.
         strategy: how an update replaces its pods.
         waived: policy rules that do not hold for it, with the reason.
     """
 
-    replicas: int
+    replicas: int | None
     credentials: tuple[str, ...]
     apart: bool
     strategy: DeploymentStrategyArgs
@@ -55,12 +56,26 @@ def roles(args: TradingArgs) -> dict[Role, RoleSpec]:
         ),
         # never fewer than the declared number serve
         "api": RoleSpec(
-            replicas=args.api_replicas,
+            replicas=args.api_replicas if args.api_autoscaling is None else None,
             credentials=("api", *STORES),
             apart=False,
             strategy=_rolling(max_surge=1, max_unavailable=0),
         ),
     }
+
+
+def needs(args: TradingArgs) -> Footprint:
+    """All roles at their most.
+
+    A pod that is told to end counts until it has: so an update of the engine has one beside the replicas, one of the
+    API two (the one that comes, the one that ends), and the feed's old pod is gone before the new one comes.
+    """
+    most = args.api_autoscaling.max_replicas if args.api_autoscaling else args.api_replicas
+    return (
+        footprint([args.resources["feed"]], replicas=1)
+        + footprint([args.resources["engine"]], replicas=args.engine_replicas, update_pods=1)
+        + footprint([args.resources["api"]], replicas=most, update_pods=2)
+    )
 
 
 def _rolling(*, max_surge: int, max_unavailable: int) -> DeploymentStrategyArgs:

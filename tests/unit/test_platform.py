@@ -6,12 +6,20 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from components.kit.footprint import Footprint
 from components.kit.restricted import restricted_problems
+from components.postgres import pods as postgres_pods
+from components.redis import pods as redis_pods
+from components.trading import roles
+from stacks.arguments import arguments
+from stacks.config import parse
+from stacks.secrets import SECRET_KEYS
 from tests.fix_pulumi import check_conventions
 from toolchain.plugins.values import UNKNOWN, has_secret, unwrap, walk
 from toolchain.render.manifests import manifests
 from toolchain.render.recorder import PROVIDER_TYPE, Registration, fake_password
 from toolchain.render.render import PLACEHOLDER, declare
+from toolchain.render.stackfile import read
 
 STACKS = ("local", "prod", "staging")
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob")
@@ -168,25 +176,50 @@ def test_every_secret_that_a_pod_mounts_is_declared(stack: str) -> None:
         assert bool(pulled) is (stack != "local"), pod.where
 
 
-def test_the_pods_fit_into_the_quota_with_room_for_an_update(stack: str) -> None:
-    hard = objects(stack, "ResourceQuota")["resourcequota-quota.yaml"]["spec"]["hard"]
-    cpu_m = memory_mib = count = 0
+def test_the_quota_is_held_to_the_sums_of_the_manifests(stack: str) -> None:
+    """What `make preview` checks before anything is changed is what the cluster will count."""
+    most = {
+        scaler["spec"]["scaleTargetRef"]["name"]: scaler["spec"]["maxReplicas"]
+        for scaler in objects(stack, "HorizontalPodAutoscaler").values()
+    }
+    found = Footprint()
     for pod, workload in zip(pods(stack), objects(stack, *WORKLOADS).values(), strict=True):
-        replicas = workload["spec"].get("replicas", 1) + 1
-        count += replicas
-        cpu_m += replicas * sum(cpu(c["resources"]["requests"]["cpu"]) for c in pod.spec["containers"])
-        memory_mib += replicas * sum(memory(c["resources"]["limits"]["memory"]) for c in pod.spec["containers"])
-    assert count <= int(hard["pods"])
-    assert cpu_m <= cpu(hard["requests.cpu"])
-    assert memory_mib <= memory(hard["limits.memory"])
-    claims = [
-        memory(claim["spec"]["resources"]["requests"]["storage"])
-        for it in objects(stack, "StatefulSet").values()
-        for claim in it["spec"]["volumeClaimTemplates"]
-        for _ in range(it["spec"]["replicas"])
-    ]
-    assert len(claims) <= int(hard["persistentvolumeclaims"])
-    assert sum(claims) <= memory(hard["requests.storage"])
+        replicas = most.get(workload["metadata"]["name"]) or workload["spec"]["replicas"]
+        rolling = workload["spec"].get("strategy", {}).get("rollingUpdate")
+        count = replicas + (rolling["maxSurge"] + 1 if rolling else 0)  # the one that ends still counts
+        claims = [c["spec"]["resources"]["requests"] for c in workload["spec"].get("volumeClaimTemplates", ())]
+        asked = [c["resources"] for c in pod.spec["containers"]]
+        found += Footprint(
+            pods=count,
+            cpu_m=count * sum(cpu(r["requests"]["cpu"]) for r in asked),
+            memory_mib=count * sum(memory(r["limits"]["memory"]) for r in asked),
+            storage_gib=replicas * sum(memory(c["storage"]) for c in claims) // 1024,
+            claims=replicas * len(claims),
+        )
+    args = arguments(parse(stack, {**read(stack).values, **dict.fromkeys(SECRET_KEYS, "set")}, SECRET_KEYS))
+    assert found == postgres_pods.needs(args.postgres) + redis_pods.needs(args.redis) + roles.needs(args.trading)
+    hard = objects(stack, "ResourceQuota")["resourcequota-quota.yaml"]["spec"]["hard"]
+    assert (args.network.quota.pods, args.network.quota.claims) == (
+        int(hard["pods"]),
+        int(hard["persistentvolumeclaims"]),
+    )
+
+
+def test_an_autoscaled_deployment_declares_no_number_of_pods(stack: str) -> None:
+    scaled = {it["spec"]["scaleTargetRef"]["name"] for it in objects(stack, "HorizontalPodAutoscaler").values()}
+    assert scaled == (set() if stack == "local" else {"trading-api"})
+    for name, it in objects(stack, *WORKLOADS).items():
+        assert ("replicas" in it["spec"]) is (it["metadata"]["name"] not in scaled), name
+
+
+def test_only_the_api_is_reached_from_outside(stack: str) -> None:
+    """From other namespaces and from addresses, the policies let in to the API's port alone."""
+    for name, it in objects(stack, "NetworkPolicy").items():
+        for rule in it["spec"].get("ingress", ()):
+            for peer in rule["from"]:
+                if "podSelector" not in peer:
+                    assert name == "networkpolicy-allow-trading-api.yaml"
+                    assert rule["ports"] == [{"port": 8080, "protocol": "TCP"}]
 
 
 def cpu(text: str) -> int:

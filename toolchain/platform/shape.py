@@ -10,13 +10,13 @@ from typing import Any
 
 import yaml
 
+from stacks.secrets import SECRET_KEYS
 from toolchain.kit.console import say
 from toolchain.kit.paths import LOCAL, ROOT
 from toolchain.platform.stack import config_file
 from toolchain.platform.tools import Tools
 
 PROJECT = "trading-platform"
-USER_SECRETS = ("registryUsername", "registryPassword")
 
 
 def scratch_project(folder: Path, stack: str, config: dict[str, Any]) -> dict[str, str]:
@@ -46,7 +46,7 @@ def preview_shape(tools: Tools, stack: str) -> int:
         env = {k: v for k, v in tools.env.items() if k != "PULUMI_CONFIG_PASSPHRASE"}
         here = Tools(env=env | scratch_project(folder, stack, config), own_cluster=tools.own_cluster)
         here.output("pulumi", "stack", "init", stack, "--non-interactive", cwd=folder)
-        for name in USER_SECRETS:
+        for name in SECRET_KEYS:
             if f"{PROJECT}:{name}" not in config:
                 secret = ("config", "set", "--secret", f"{PROJECT}:{name}", "placeholder", "--stack", stack)
                 here.output("pulumi", *secret, "--non-interactive", cwd=folder)

@@ -6,8 +6,9 @@ from pathlib import Path
 import pulumi
 
 from components.kit.errors import NOT_SET
-from stacks.config import SECRET_KEYS, parse, secret_problems
+from stacks.config import parse
 from stacks.platform import deploy
+from stacks.secrets import SECRET_KEYS, secret_problems
 from toolchain.kit.console import say
 from toolchain.kit.paths import ROOT
 from toolchain.render.manifests import manifests, to_yaml, without_tags
