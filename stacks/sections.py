@@ -4,6 +4,7 @@ Inside a section the keys are those of the component's arguments, units in the n
 default of the component.
 """
 
+import json
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -155,6 +156,14 @@ class IngressSection(Section):
     class_name: str = "nginx"
     tls_secret: str | None = None
     annotations: dict[str, str] = {}
+
+    @field_validator("annotations", mode="before")
+    @classmethod
+    def texts(cls, value: object) -> object:
+        """`pulumi config set` makes true and 30 of what is meant as text: they become text again."""
+        if not isinstance(value, dict):
+            return value
+        return {key: json.dumps(it) if isinstance(it, bool | int) else it for key, it in value.items()}
 
 
 class ZonesSection(Section):

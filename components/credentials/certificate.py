@@ -47,4 +47,5 @@ class Certificate(Component):
 
 
 def _base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
+    # `pulumi config set` takes the last line's end away, and PEM is lines
+    return base64.b64encode(f"{text.strip()}\n".encode()).decode()

@@ -235,13 +235,21 @@ def test_an_ingress_serves_the_api_by_tls_and_keeps_metrics_inside(recorded: Rec
         ({"class_name": "a b"}, "ingress.class_name"),
         ({"tls_secret": "Cert"}, "ingress.tls_secret"),
         ({"annotations": {ALLOWLIST_ANNOTATION: "10.0.0.0/8"}}, f"ingress.annotations.{ALLOWLIST_ANNOTATION}"),
-        ({"annotations": {"a": 30}}, "ingress.annotations.a"),
+        ({"annotations": {"a": ["30"]}}, "ingress.annotations.a"),
+        ({"annotations": "a=b"}, "ingress.annotations"),
         ({"hots": "x"}, "ingress.hots"),
     ],
 )
 def test_an_ingress_that_is_wrong(ingress: dict[str, object], field: str) -> None:
     (line,) = lines(stack(ingress={**INGRESS, **ingress}, network=CONTROLLER))
     assert line.split(" = ")[0] == field
+
+
+def test_numbers_and_truths_among_annotations_become_text() -> None:
+    """`pulumi config set --path` has no way to say that a number is meant as text."""
+    entrance = built(ingress={**INGRESS, "annotations": {"a": 30, "b": True, "c": "x"}}, network=CONTROLLER)
+    assert entrance.trading.entrance is not None
+    assert entrance.trading.entrance.annotations == {"a": "30", "b": "true", "c": "x"}
 
 
 def test_an_ingress_without_a_host_is_told_so_and_an_empty_one_is_none() -> None:
