@@ -3,7 +3,7 @@ STACK ?= local
 PY    := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up status preview render policy down test test-fast lint format docs bench snapshots
+.PHONY: help up tools status preview render policy secrets-check smoke down test test-fast lint format docs bench snapshots
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ help: ## list the commands
 
 up: .venv/.ready ## bring up the cluster (unless KUBECONFIG names one) and the platform; safe to repeat
 	@$(PY) -m toolchain.platform up --stack $(STACK)
+
+tools: .venv/.ready ## pulumi, its plugins and kubectl, without a cluster; then `. .local/env`
+	@$(PY) -m toolchain.platform tools --stack $(STACK)
 
 status: .venv/.ready ## what runs, where it is reached, what it costs
 	@$(PY) -m toolchain.platform status --stack $(STACK)
@@ -26,6 +29,12 @@ render: .venv/.ready ## write the manifests of STACK under .local/render/, witho
 
 policy: render ## hold the manifests of STACK to the policies, without a cluster
 	@$(PY) -m policies check .local/render/$(STACK) --environment $(STACK)
+
+secrets-check: .venv/.ready ## every secret that STACK needs, whether it is set, and how to set it
+	@$(PY) -m toolchain.platform secrets-check --stack $(STACK)
+
+smoke: .venv/.ready ## ask the running platform of STACK whether it works (API=URL instead of a port-forward)
+	@$(PY) -m toolchain.platform smoke --stack $(STACK) $(if $(API),--api $(API))
 
 down: .venv/.ready ## remove the platform and the local cluster; nothing stays behind
 	@$(PY) -m toolchain.platform down --stack $(STACK)

@@ -145,6 +145,13 @@ def test_redis_master_killed_writes_come_back(platform: Platform, tmp_path: Path
     assert report.duplicated == 0
 
 
+def test_the_smoke_tests_pass_and_place_one_order(platform: Platform) -> None:
+    done = platform.cluster.toolchain("toolchain.platform", "smoke", "--stack", STACK)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "6 checks passed" in done.stdout
+    assert query(platform, "select count(*) from orders where client_order_id like 'smoke-%'") == [["1"]]
+
+
 def test_orders_survive_a_killed_engine(platform: Platform) -> None:
     before = {tuple(row) for row in query(platform, "select id, client_order_id from orders")}
     events = {tuple(row) for row in query(platform, "select order_id, seq, kind from order_event")}

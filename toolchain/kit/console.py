@@ -27,6 +27,11 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def result(text: str) -> None:
+    """Print what a command was asked for, on stdout."""
+    print(text, flush=True)
+
+
 @contextmanager
 def step(title: str) -> Iterator[None]:
     """Announce a step and print its duration in seconds when it ends."""

@@ -43,6 +43,13 @@ def cluster(stack: str) -> int:
     return 0
 
 
+def tools(stack: str) -> int:
+    """Build or find pulumi, its plugins and kubectl; `. .local/env` then makes them the shell's own."""
+    write_env(ensure_tools(stack))
+    say(f"  . {LOCAL / 'env'}   then plain pulumi and kubectl work")
+    return 0
+
+
 def bring_cluster(stack: str, phases: Phases, *images: str) -> Tools:
     """The tools, and unless KUBECONFIG names a cluster, three nodes with the images on them."""
     if users_kubeconfig(os.environ) is not None:
