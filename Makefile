@@ -3,7 +3,7 @@ STACK ?= local
 PY    := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up status preview render policy down test test-fast lint format docs bench snapshots
+.PHONY: help up status preview drift render policy down test test-fast lint format docs bench snapshots
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,8 +18,11 @@ up: .venv/.ready ## bring up the cluster (unless KUBECONFIG names one) and the p
 status: .venv/.ready ## what runs, where it is reached, what it costs
 	@$(PY) -m toolchain.platform status --stack $(STACK)
 
-preview: .venv/.ready ## what `make up` would change (STACK=local|staging|prod)
-	@$(PY) -m toolchain.platform preview --stack $(STACK)
+preview: .venv/.ready ## what `make up` would change, its risks and policies (STACK=local|staging|prod, ARGS=--help)
+	@$(PY) -m toolchain.report preview --stack $(STACK) $(ARGS)
+
+drift: .venv/.ready ## what the cluster has against what was declared, by object and field
+	@$(PY) -m toolchain.report drift --stack $(STACK) $(ARGS)
 
 render: .venv/.ready ## write the manifests of STACK under .local/render/, without a cluster
 	@$(PY) -m toolchain.render $(STACK)
