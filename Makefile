@@ -3,7 +3,7 @@ STACK ?= local
 PY    := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up status preview drift render policy down test test-fast lint format docs bench snapshots
+.PHONY: help up status preview drift render policy down test test-fast lint format docs bench bench-preview snapshots
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ snapshots: .venv/.ready ## accept the present manifests as the expected ones
 docs: .venv/.ready ## build the documentation site into .local/site/
 	@.venv/bin/zensical build --strict
 	@echo ".local/site/index.html"
+
+bench-preview: .venv/.ready ## measure what policies and report add to the preview of prod's shape
+	@$(PY) -m bench.preview
 
 bench: .venv/.ready ## measure preview, up and idle cost of the running platform
 	@$(PY) -m bench.platform

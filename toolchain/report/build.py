@@ -4,12 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from toolchain.plugins.kubernetes.diff import parse_path
 from toolchain.report.context import Context
-from toolchain.report.model import Change, Field, Level, Operation
+from toolchain.report.model import Change, Field, Level, Operation, ordered
 from toolchain.report.risk import classify
 from toolchain.report.steps import Step
 from toolchain.report.values import ABSENT, MASK, Difference, Path, at, differences, joined, to_field
 
-HEAVIEST = ("Namespace", "PersistentVolume", "PersistentVolumeClaim", "StatefulSet", "ConfigMap", "Secret")
 NOT_DECLARED = (("status",), ("__fieldManager",), ("__initialApiVersion",))
 
 
@@ -23,17 +22,6 @@ def changes(steps: Sequence[Step]) -> tuple[Change, ...]:
 def unchanged(steps: Iterable[Step]) -> int:
     """How many objects stay as they are."""
     return sum(step.is_object and step.operation == "same" for step in steps)
-
-
-def ordered(found: Iterable[Change]) -> tuple[Change, ...]:
-    """Most dangerous first; of equal ones those that block first, and what holds most."""
-
-    def rank(change: Change) -> tuple[object, ...]:
-        kind = change.object.split("/")[0]
-        weight = HEAVIEST.index(kind) if kind in HEAVIEST else len(HEAVIEST)
-        return (-change.level, not change.blocks, not change.gated, weight, change.component, change.object)
-
-    return tuple(sorted(found, key=rank))
 
 
 def _counts(step: Step) -> bool:

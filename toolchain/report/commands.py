@@ -5,26 +5,24 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
+from components.kit.errors import InvalidArgs
 from toolchain.kit.console import ToolError, say
 from toolchain.kit.paths import LOCAL, ROOT
 from toolchain.platform import stack as stacks
 from toolchain.platform.shape import shape
 from toolchain.platform.tools import ensure_tools, users_kubeconfig
-from toolchain.render.stackfile import stacks as known_stacks
-from toolchain.report import build, engine, failures, manifests, waivers
+from toolchain.report import engine, failures, files, waivers
 from toolchain.report.findings import with_failures, with_policies
-from toolchain.report.manifest_policies import with_check
-from toolchain.report.model import Report
+from toolchain.report.model import Report, ordered
 from toolchain.report.render_markdown import MOST_STACKS, comment
 from toolchain.report.render_text import show
 from toolchain.report.steps import Step
 
 POLICIES = ROOT / "policies"
-REPORT = TypeAdapter(Report)
 AGAINST = "manifests of commit {} against those of the working tree"
 
 
@@ -73,6 +71,11 @@ class Options:
         return None
 
 
+def load_rules() -> None:
+    """Import the rules. They know the components, whose import takes two seconds that a working engine leaves idle."""
+    import toolchain.report.build  # noqa: F401
+
+
 def preview(stack: str, options: Options, outputs: Outputs) -> int:
     """What `up` would change; returns the exit code.
 
@@ -83,12 +86,16 @@ def preview(stack: str, options: Options, outputs: Outputs) -> int:
     _known(stack)
     pack, today = options.pack(), datetime.datetime.now(tz=datetime.UTC).date()
     allowed = _waivers(today)
-    if options.manifests or not _has_cluster():
-        report = _from_manifests(stack, options, pack)
-    else:
-        report = _from_engine(stack, options, pack)
+    try:
+        if options.manifests or not _has_cluster():
+            report = _from_manifests(stack, options, pack)
+        else:
+            report = _from_engine(stack, options, pack)
+    except InvalidArgs as error:
+        refused = failures.refused(stack, str(error))
+        report = Report(stack=stack, source="manifests", basis="the committed configuration", failures=(refused,))
     waived = waivers.apply(report.changes, allowed, stack, today)
-    report = replace(report, changes=build.ordered(waived.changes), warnings=(*report.warnings, *waived.warnings))
+    report = replace(report, changes=ordered(waived.changes), warnings=(*report.warnings, *waived.warnings))
     return _write(report, outputs)
 
 
@@ -104,16 +111,16 @@ def _from_engine(stack: str, options: Options, pack: Path | None) -> Report:
     argv += ["--config-file", str(options.config_file.resolve())] if options.config_file else []
     title = f"preview of {stack}"
     if has_state:
-        done = engine.run(tools, title, argv, ROOT)
+        done = engine.run(tools, title, argv, ROOT, load_rules)
         steps = done.log.steps
     else:
         # on an empty state everything is new, which says nothing of what the change does to what runs elsewhere
         revision, steps, _ = _compared(stack, options)
         with shape(tools, stack) as (here, folder):
-            done = engine.run(here, title, argv, folder)
+            done = engine.run(here, title, argv, folder, load_rules)
         basis = f"{AGAINST.format(revision[:12])}; program, API and policies looked at all of it, on an empty state"
         report = replace(report, basis=basis)
-    report = replace(report, changes=build.changes(steps), unchanged=build.unchanged(steps))
+    report = _planned(report, steps)
     report = with_policies(report, done.log) if pack is not None else report
     return with_failures(report, done.code, done.log, done.printed)
 
@@ -133,18 +140,25 @@ def _from_manifests(stack: str, options: Options, pack: Path | None) -> Report:
     if not _has_cluster():
         say("no cluster (KUBECONFIG, or make up): comparing manifests")
     revision, steps, rendered = _compared(stack, options)
-    report = Report(
-        stack=stack,
-        source="manifests",
-        basis=f"{AGAINST.format(revision[:12])}, without a cluster",
-        changes=build.changes(steps),
-        unchanged=build.unchanged(steps),
-    )
-    return with_check(report, rendered, pack) if pack is not None else report
+    basis = f"{AGAINST.format(revision[:12])}, without a cluster"
+    report = _planned(Report(stack=stack, source="manifests", basis=basis), steps)
+    if pack is None:
+        return report
+    from toolchain.report.manifest_policies import with_check
+
+    return with_check(report, rendered, pack)
 
 
-def _compared(stack: str, options: Options) -> tuple[str, tuple[Step, ...], manifests.Manifests]:
+def _planned(report: Report, steps: Sequence[Step]) -> Report:
+    from toolchain.report import build
+
+    return replace(report, changes=build.changes(steps), unchanged=build.unchanged(steps))
+
+
+def _compared(stack: str, options: Options) -> tuple[str, tuple[Step, ...], dict[str, Any]]:
     """Base revision, the steps from there to the working tree, and the manifests of the latter."""
+    from toolchain.report import manifests
+
     try:
         revision = manifests.base_revision(options.base)
     except ToolError as error:
@@ -164,7 +178,10 @@ def drift(stack: str, outputs: Outputs) -> int:
     if unreached := engine.unreached(tools, stacks.context(stack)):
         gone = Report(stack=stack, source="drift", basis="nothing", failures=(failures.unreachable(stack, unreached),))
         return _write(gone, outputs)
-    done = engine.run(tools, f"drift of {stack}", ["pulumi", "refresh", "--preview-only", "--stack", stack], ROOT)
+    argv = ["pulumi", "refresh", "--preview-only", "--stack", stack]
+    done = engine.run(tools, f"drift of {stack}", argv, ROOT, load_rules)
+    from toolchain.report import build
+
     report = Report(
         stack=stack,
         source="drift",
@@ -180,26 +197,20 @@ def drift(stack: str, outputs: Outputs) -> int:
     return code
 
 
-def join(files: Sequence[Path], markdown: Path) -> int:
+def join(paths: Sequence[Path], markdown: Path) -> int:
     """Write one comment from the reports of several stacks; returns 0.
 
     Raises:
         UsageError: a file is no report.
     """
-    reports = [_read(path) for path in files]
+    try:
+        reports = [files.read(path) for path in paths]
+    except files.NoReport as error:
+        raise UsageError(str(error)) from None
     if len(reports) > MOST_STACKS:
         raise UsageError(f"{len(reports)} reports: a comment has room for {MOST_STACKS}; join fewer")
     _save(markdown, comment(reports))
     return 0
-
-
-def _read(path: Path) -> Report:
-    try:
-        return REPORT.validate_json(path.read_bytes())
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; give a file that --json wrote") from None
-    except ValidationError as error:
-        raise UsageError(f"{path}: no report ({error.error_count()} problems); give a file that --json wrote") from None
 
 
 def _known(stack: str) -> None:
@@ -215,12 +226,12 @@ def _has_cluster() -> bool:
 
 def _waivers(today: datetime.date) -> tuple[waivers.Waiver, ...]:
     path = ROOT / waivers.FILE
-    return waivers.parse(path.read_text(), known_stacks(), today) if path.is_file() else ()
+    return waivers.parse(path.read_text(), stacks.known(), today) if path.is_file() else ()
 
 
 def _write(report: Report, outputs: Outputs) -> int:
     show(report, Console(), all_fields=outputs.all_fields)
-    texts = {outputs.markdown: comment([report]), outputs.json: REPORT.dump_json(report, indent=1).decode()}
+    texts = {outputs.markdown: comment([report]), outputs.json: files.text(report)}
     for path, text in texts.items():
         if path is not None:
             _save(path, text)

@@ -72,6 +72,11 @@ def unreachable(stack: str, text: str) -> Failure:
     return Failure(NO_API.what.format(line=_cut(text)), NO_API.fix.format(stack=stack))
 
 
+def refused(stack: str, problems: str) -> Failure:
+    """The configuration is wrong; each problem brings its own way out."""
+    return Failure(f"the configuration of stack {stack} is refused:\n{problems}")
+
+
 def _from_cli(printed: str) -> str:
     lines = [line for line in plain(printed).splitlines() if line.strip()]
     errors = [index for index, line in enumerate(lines) if line.startswith("error:")]

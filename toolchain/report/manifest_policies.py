@@ -12,7 +12,7 @@ from typing import Any
 from toolchain.kit.paths import ROOT
 from toolchain.render.manifests import to_yaml
 from toolchain.report.findings import CHECKOUT, grouped
-from toolchain.report.model import Failure, Finding, Report
+from toolchain.report.model import Failure, Finding, Report, plural
 
 OUTCOMES = {"fail": "violated", "waived": "advice", "unknown": "unrun", "broken": "unrun"}
 
@@ -59,4 +59,8 @@ def checked(report: Report, result: Mapping[str, Any]) -> Report:
 
 def _not_checked(result: Mapping[str, Any]) -> list[str]:
     rules = result["notChecked"]
-    return [f"{len(rules)} policies need Pulumi and say nothing of manifests: {', '.join(rules)}"] if rules else []
+    return (
+        [f"{plural(len(rules), 'policy')} looked at nothing, as only Pulumi knows it: {', '.join(rules)}"]
+        if rules
+        else []
+    )

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from components.credentials.args import SECRET_NAMES
-from components.credentials.component import EPOCH_ANNOTATION
+from components.credentials.component import EPOCH_ANNOTATION, Credentials
 from components.credentials.epochs import slot_epochs
 from components.kit.images import IMAGES, content_tag
 from toolchain.kit.console import ToolError
@@ -143,6 +143,7 @@ def _passwords(secret: Step) -> Iterator[Step]:
             operation="same" if before[slot] == after[slot] else "replace",
             type=PASSWORD,
             logical=f"credentials-{kind}-{slot}",
+            parent=Credentials.token,
             old={"keepers": {"epoch": str(before[slot])}},
             new={"keepers": {"epoch": str(after[slot])}},
             replaced_by=("keepers",),

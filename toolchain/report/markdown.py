@@ -64,7 +64,7 @@ def fit(parts: Sequence[Part], budget: int) -> tuple[str, dict[str, int]]:
     are too long.
     """
     kept: list[str | None] = [part.text for part in parts]
-    size = sum(len(part.text) + 1 for part in parts)
+    size = sum(len(part.text) + 1 for part in parts) - 1
     left_out: dict[str, int] = {}
     order = sorted((part.rank, -index) for index, part in enumerate(parts) if part.rank is not None)
     for _, negative in order:

@@ -13,6 +13,8 @@ Operation = Literal["create", "update", "replace", "delete"]
 Source = Literal["preview", "manifests", "drift"]
 WORDS = {"update": "changed", "replace": "changed", "delete": "missing", "create": "extra"}
 """What an operation means where it says how a cluster differs."""
+HEAVIEST = ("Namespace", "PersistentVolume", "PersistentVolumeClaim", "StatefulSet", "ConfigMap", "Secret")
+"""Kinds that hold most, first."""
 OPERATIONS: tuple[Operation, ...] = ("create", "update", "replace", "delete")
 
 
@@ -192,6 +194,17 @@ class Report:
         if self.unrun or any(finding.mandatory for finding in self.findings):
             return Exit.POLICY
         return Exit.OK
+
+
+def ordered(found: Iterable[Change]) -> tuple[Change, ...]:
+    """Most dangerous first; of equal ones those that block first, and what holds most."""
+
+    def rank(change: Change) -> tuple[object, ...]:
+        kind = change.object.split("/")[0]
+        weight = HEAVIEST.index(kind) if kind in HEAVIEST else len(HEAVIEST)
+        return (-change.level, not change.blocks, not change.gated, weight, change.component, change.object)
+
+    return tuple(sorted(found, key=rank))
 
 
 def untold(report: Report) -> tuple[Failure, ...]:

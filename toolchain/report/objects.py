@@ -1,6 +1,6 @@
 """Risk of a change to what has no pods: Services, volumes, rights, limits. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toolchain.plugins.kubernetes.quantity import parse
@@ -57,9 +57,9 @@ def namespace(_step: Step, changed: Sequence[Difference], _context: Context) -> 
 def rights(_step: Step, changed: Sequence[Difference], _context: Context) -> Risk:
     """An update of a Role, a binding or their like: what is only added takes nothing away."""
     places = [d for d in changed if not d.below("metadata")]
-    if all(d.old is ABSENT for d in places):
-        return _metadata_or(changed, "rights are added, none is taken away")
-    if all(isinstance(d.old, list) and isinstance(d.new, list) and _contains(d.new, d.old) for d in places):
+    if not places:
+        return _metadata_or(changed, "the same rights")
+    if all(_contains(d.new, d.old) for d in places):
         return Risk(Level.SAFE, "rights are added, none is taken away")
     return Risk(Level.DOWNTIME, "a right is taken away or changed: who needs it fails at once")
 
@@ -128,5 +128,10 @@ def _metadata_or(changed: Sequence[Difference], reason: str) -> Risk:
     return Risk(Level.SAFE, reason)
 
 
-def _contains(whole: list[Any], part: list[Any]) -> bool:
-    return all(item in whole for item in part)
+def _contains(whole: Any, part: Any) -> bool:  # noqa: ANN401  JSON
+    """Whether everything of the part is in the whole; a rule with one key more is another rule, narrower perhaps."""
+    if isinstance(whole, list) and isinstance(part, list):
+        return all(any(_contains(other, item) for other in whole) for item in part)
+    if isinstance(whole, Mapping) and isinstance(part, Mapping):
+        return whole.keys() == part.keys() and all(_contains(whole[key], part[key]) for key in part)
+    return bool(whole == part)

@@ -50,26 +50,25 @@ def comment(reports: Sequence[Report], budget: int = BUDGET) -> str:
     """
     if len(reports) > MOST_STACKS:
         raise ValueError(f"{len(reports)} stacks: a comment has room for {MOST_STACKS}")
+    room = budget - len(MARKER)
+    texts: dict[int, str] = {}
     # those that ask for least get all of it, so that the room goes to those that need it
-    sizes = sorted(len(one_stack(report, budget)) for report in reports)
-    room, left = budget - len(MARKER) - 1, len(reports)
-    for size in sizes:
-        if size + 2 <= room // left:
-            room -= size + 2
-            left -= 1
-    share = room // left if left else room
-    texts = []
-    for report in reports:
-        whole = one_stack(report, budget)
-        texts.append(whole if len(whole) + 2 <= share else one_stack(report, share - 2))
-    return "\n\n".join([MARKER, *texts])[:budget]
+    whole = {index: one_stack(report, room) for index, report in enumerate(reports)}
+    for position, index in enumerate(sorted(whole, key=lambda index: len(whole[index]))):
+        share = room // (len(reports) - position) - 2
+        text = whole[index] if len(whole[index]) <= share else one_stack(reports[index], share)
+        texts[index] = text
+        room -= len(text) + 2
+    return "\n\n".join([MARKER, *(texts[index] for index in range(len(reports)))])
 
 
 def one_stack(report: Report, budget: int) -> str:
     """The section of one stack."""
-    text, left_out = fit(list(_parts(report)), budget - NOTE_ROOM)
+    parts = list(_parts(report))
+    text, left_out = fit(parts, budget)
     if not left_out:
         return text
+    text, left_out = fit(parts, budget - NOTE_ROOM)
     what = ", ".join(plural(number, name) for name, number in left_out.items())
     note = f"_No room for all of it: left out {what}, the least dangerous first. The job's log has everything._"
     return f"{text}\n{note}"
