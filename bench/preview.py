@@ -9,6 +9,7 @@ import argparse
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 from bench.platform import Number
 from toolchain.kit.console import main_guard
 from toolchain.kit.paths import ROOT
+from toolchain.platform import stack as stacks
 from toolchain.platform.shape import shape
 from toolchain.platform.tools import Tools, ensure_tools
 from toolchain.report import build, engine, files
@@ -46,6 +48,25 @@ def reported(tools: Tools, stack: str, folder: Path, *flags: str) -> tuple[float
     comment([report])
     files.text(report)
     return middle - begin, time.monotonic() - middle, len(done.log.steps)
+
+
+def command(stack: str, runs: int) -> list[Number]:
+    """What `make preview` adds to `pulumi preview` where both compare with a state; nothing for a stack without one."""
+    tools = ensure_tools(stack)
+    if not stacks.exists(tools, stack):
+        return []
+    argv = [sys.executable, "-m", "toolchain.report", "preview", "--stack", stack, "--no-policies"]
+    alone, whole = [], []
+    for _ in range(runs):
+        alone.append(plain(tools, stack, ROOT))
+        begin = time.monotonic()
+        subprocess.run(argv, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        whole.append(time.monotonic() - begin)
+    added = statistics.median(whole) - statistics.median(alone)
+    return [
+        Number(f"pulumi preview of {stack}, with its state", statistics.median(alone), PREVIEW_LIMIT_S, "s"),
+        Number("  what the whole command adds to it", added, REPORT_LIMIT_S, "s"),
+    ]
 
 
 def measure(stack: str, runs: int) -> list[Number]:
@@ -82,7 +103,7 @@ def main() -> int:
     print(
         f"machine: {os.cpu_count()} cores, Linux {platform.release()}, load {os.getloadavg()[0]:.1f}", file=sys.stderr
     )
-    numbers = measure(args.stack, args.runs)
+    numbers = [*command("local", args.runs), *measure(args.stack, args.runs)]
     for number in numbers:
         print(number)
     return int(any(number.value > number.limit for number in numbers))

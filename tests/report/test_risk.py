@@ -2,12 +2,16 @@
 
 import copy
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from toolchain.report import build
+from components.redis.args import RedisArgs
+from toolchain.kit.paths import ROOT
+from toolchain.report import build, workloads
 from toolchain.report.model import Change, Level
 from toolchain.report.steps import PASSWORD, Operation, Step
 
@@ -330,6 +334,16 @@ def test_a_password_that_changes_for_another_reason_is_no_rotation() -> None:
 def test_a_password_of_nobody_is_gated() -> None:
     found = only(step(PASSWORD, {"length": 8}, {"length": 9}, "replace"))
     assert found.gated
+
+
+def test_the_rules_know_redis_by_its_default_name() -> None:
+    assert RedisArgs.instance == workloads.REDIS
+
+
+def test_the_rules_do_not_bring_the_sdk_with_them() -> None:
+    """Its import takes longer than all else of a report."""
+    program = "import sys, toolchain.report.__main__; sys.exit('pulumi_kubernetes' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
 
 
 def test_another_cluster_is_everything_anew() -> None:

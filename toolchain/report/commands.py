@@ -15,7 +15,7 @@ from toolchain.kit.paths import LOCAL, ROOT
 from toolchain.platform import stack as stacks
 from toolchain.platform.shape import shape
 from toolchain.platform.tools import ensure_tools, users_kubeconfig
-from toolchain.report import engine, failures, files, waivers
+from toolchain.report import build, engine, failures, files, waivers
 from toolchain.report.findings import with_failures, with_policies
 from toolchain.report.model import Report, ordered
 from toolchain.report.render_markdown import MOST_STACKS, comment
@@ -71,11 +71,6 @@ class Options:
         return None
 
 
-def load_rules() -> None:
-    """Import the rules. They know the components, whose import takes two seconds that a working engine leaves idle."""
-    import toolchain.report.build  # noqa: F401
-
-
 def preview(stack: str, options: Options, outputs: Outputs) -> int:
     """What `up` would change; returns the exit code.
 
@@ -111,13 +106,13 @@ def _from_engine(stack: str, options: Options, pack: Path | None) -> Report:
     argv += ["--config-file", str(options.config_file.resolve())] if options.config_file else []
     title = f"preview of {stack}"
     if has_state:
-        done = engine.run(tools, title, argv, ROOT, load_rules)
+        done = engine.run(tools, title, argv, ROOT)
         steps = done.log.steps
     else:
         # on an empty state everything is new, which says nothing of what the change does to what runs elsewhere
         revision, steps, _ = _compared(stack, options)
         with shape(tools, stack) as (here, folder):
-            done = engine.run(here, title, argv, folder, load_rules)
+            done = engine.run(here, title, argv, folder)
         basis = f"{AGAINST.format(revision[:12])}; program, API and policies looked at all of it, on an empty state"
         report = replace(report, basis=basis)
     report = _planned(report, steps)
@@ -150,13 +145,12 @@ def _from_manifests(stack: str, options: Options, pack: Path | None) -> Report:
 
 
 def _planned(report: Report, steps: Sequence[Step]) -> Report:
-    from toolchain.report import build
-
     return replace(report, changes=build.changes(steps), unchanged=build.unchanged(steps))
 
 
 def _compared(stack: str, options: Options) -> tuple[str, tuple[Step, ...], dict[str, Any]]:
     """Base revision, the steps from there to the working tree, and the manifests of the latter."""
+    # renders the program, for which it brings the whole SDK with it: two seconds
     from toolchain.report import manifests
 
     try:
@@ -179,9 +173,7 @@ def drift(stack: str, outputs: Outputs) -> int:
         gone = Report(stack=stack, source="drift", basis="nothing", failures=(failures.unreachable(stack, unreached),))
         return _write(gone, outputs)
     argv = ["pulumi", "refresh", "--preview-only", "--stack", stack]
-    done = engine.run(tools, f"drift of {stack}", argv, ROOT, load_rules)
-    from toolchain.report import build
-
+    done = engine.run(tools, f"drift of {stack}", argv, ROOT)
     report = Report(
         stack=stack,
         source="drift",

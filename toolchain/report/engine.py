@@ -3,7 +3,7 @@
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,13 +27,8 @@ class Run(NamedTuple):
     printed: str
 
 
-def run(
-    tools: Tools, title: str, argv: Sequence[str], cwd: Path, meanwhile: Callable[[], object] = lambda: None
-) -> Run:
-    """Run a pulumi command to its end; on a terminal one line shows how far it is, elsewhere one every 10 s.
-
-    `meanwhile` is called once, after the start.
-    """
+def run(tools: Tools, title: str, argv: Sequence[str], cwd: Path) -> Run:
+    """Run a pulumi command to its end; on a terminal one line shows how far it is, elsewhere one every 10 s."""
     # the log holds all of the state, its secrets blinded: it stays in a folder of this user, and goes with the command
     with tempfile.TemporaryDirectory(prefix="preview-") as scratch:
         log, out = Path(scratch) / "events", Path(scratch) / "out"
@@ -44,7 +39,6 @@ def run(
                 command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT, text=True
             )
         try:
-            meanwhile()
             code = _follow(process, title, log)
         except BaseException:
             process.terminate()

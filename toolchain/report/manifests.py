@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from components.credentials.args import SECRET_NAMES
-from components.credentials.component import EPOCH_ANNOTATION, Credentials
+from components.credentials.args import EPOCH_ANNOTATION, SECRET_NAMES
+from components.credentials.component import Credentials
 from components.credentials.epochs import slot_epochs
 from components.kit.images import IMAGES, content_tag
 from toolchain.kit.console import ToolError

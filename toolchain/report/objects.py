@@ -9,6 +9,7 @@ from toolchain.report.model import Level, Risk
 from toolchain.report.settings import shown
 from toolchain.report.steps import Step, dig
 from toolchain.report.values import ABSENT, Difference
+from toolchain.report.workloads import REDIS
 
 
 def service(_step: Step, changed: Sequence[Difference], _context: Context) -> Risk:
@@ -26,7 +27,7 @@ def replaced_service(step: Step, _context: Context) -> Risk:
     """A Service that goes, or comes back with another address."""
     if step.operation == "delete":
         return Risk(Level.DOWNTIME, "clients that use its name or address fail")
-    if step.app == "redis" and dig(step.state, "spec", "clusterIP") != "None":
+    if step.app == REDIS and dig(step.state, "spec", "clusterIP") != "None":
         return Risk(
             Level.DOWNTIME, "gets another address, which is the node's identity: delete all pods of Redis at once"
         )

@@ -4,12 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from components.credentials.args import SECRET_NAMES
-from components.credentials.component import EPOCH_ANNOTATION
-from components.credentials.registry import RegistryLogin
-from components.postgres.names import STATE_OBJECTS
-from components.postgres.patroni import RESTART_PARAMETERS
-from components.postgres.pods import SETTINGS_OBJECT
+from components.credentials.args import EPOCH_ANNOTATION, REGISTRY_SECRET, SECRET_NAMES
+from components.postgres.names import RESTART_PARAMETERS, SETTINGS_OBJECT, STATE_OBJECTS
 from toolchain.report.context import Context
 from toolchain.report.model import Level, Risk
 from toolchain.report.steps import Step, dig
@@ -46,7 +42,7 @@ def secret(step: Step, changed: Sequence[Difference], context: Context) -> Risk:
         epoch = next((d for d in changed if EPOCH_ANNOTATION in d.path), None)
         what = f"epoch {epoch.old} to {epoch.new}" if epoch is not None else "content changes"
         return Risk(Level.SAFE, f"{what}: mounted as files, which every pod follows while it runs; nothing restarts")
-    if step.name == RegistryLogin.secret_name:
+    if step.name == REGISTRY_SECRET:
         return Risk(Level.SAFE, "used when a node pulls an image: pods that run are not touched")
     return _read_by(step, context)
 
@@ -118,7 +114,7 @@ def replaced_secret(step: Step, context: Context) -> Risk:
     if is_credential(step):
         reason = "the passwords that clients and servers share are taken away, and pods that mount them do not start"
         return Risk(Level.DATA_LOSS, reason, gated=True)
-    if step.name == RegistryLogin.secret_name:
+    if step.name == REGISTRY_SECRET:
         return Risk(Level.DOWNTIME, "nodes cannot pull images while it is away: a pod that moves does not start")
     users = sorted({use.workload for use in context.users(step)})
     if not users:
