@@ -204,7 +204,7 @@ def test_an_update(name: str) -> None:
     found = only(step(type_, old, change(old)))
     assert found.level == level, found.reason
     assert reason in found.reason
-    assert found.gated == (name == "a volume that shrinks")
+    assert found.gated == (level == Level.DATA_LOSS)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_an_update(name: str) -> None:
         (SERVICE, "redis-0", Level.DOWNTIME, False),
         (ROLE, "postgres", Level.DOWNTIME, False),
         ("kubernetes:policy/v1:PodDisruptionBudget", "postgres", Level.DOWNTIME, False),
-        ("kubernetes:example.com/v1:Widget", "w", Level.DATA_LOSS, False),
+        ("kubernetes:example.com/v1:Widget", "w", Level.DATA_LOSS, True),
     ],
 )
 @pytest.mark.parametrize("operation", ["replace", "delete"])

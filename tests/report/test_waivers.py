@@ -7,7 +7,7 @@ import pytest
 
 from components.kit.errors import InvalidArgs
 from toolchain.report import waivers
-from toolchain.report.model import Change, Exit, Level, Operation, Report
+from toolchain.report.model import Change, Exit, Level, Operation, Report, verdict
 
 TODAY = datetime.date(2026, 3, 1)
 GOOD = {
@@ -46,6 +46,8 @@ def test_a_gated_change_blocks_until_a_waiver_names_it() -> None:
     assert waived.changes[0].waiver == "moves to the new storage class (until 2026-03-15)"
     assert waived.warnings == ()
     assert exit_of(waived.changes) == Exit.OK
+    report = Report(stack="prod", source="preview", basis="", changes=waived.changes)
+    assert verdict(report) == "1 change, at worst: data loss (1 waived by name)"
 
 
 @pytest.mark.parametrize(

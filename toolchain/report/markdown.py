@@ -58,22 +58,28 @@ class Part:
 
 
 def fit(parts: Sequence[Part], budget: int) -> tuple[str, dict[str, int]]:
-    """The parts as one text of at most `budget` characters, and how many of each name were left out.
+    """The parts as one text of at most `budget` bytes, and how many of each name were left out.
 
     Among parts of equal rank, later ones go first. Parts without a rank stay; the text is cut hard only if those alone
     are too long.
     """
     kept: list[str | None] = [part.text for part in parts]
-    size = sum(len(part.text) + 1 for part in parts) - 1
+    size = sum(size_of(part.text) + 1 for part in parts) - 1
     left_out: dict[str, int] = {}
     order = sorted((part.rank, -index) for index, part in enumerate(parts) if part.rank is not None)
     for _, negative in order:
         if size <= budget:
             break
         part = parts[-negative]
-        if len(part.stub) >= len(part.text):
+        if size_of(part.stub) >= size_of(part.text):
             continue
-        size -= len(part.text) - len(part.stub) if part.stub else len(part.text) + 1
+        size -= size_of(part.text) - size_of(part.stub) if part.stub else size_of(part.text) + 1
         kept[-negative] = part.stub or None
         left_out[part.what] = left_out.get(part.what, 0) + 1
-    return "\n".join(text for text in kept if text is not None)[:budget], left_out
+    text = "\n".join(text for text in kept if text is not None)
+    return text.encode(errors="replace")[:budget].decode(errors="ignore"), left_out
+
+
+def size_of(text: str) -> int:
+    """Bytes of a text: never fewer than its characters, so a limit on either holds."""
+    return len(text.encode(errors="replace"))

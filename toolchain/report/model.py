@@ -260,7 +260,9 @@ def verdict(report: Report) -> str:
         return f"blocked: {', '.join(parts)}"
     if not report.changes:
         return "no changes"
-    return f"{plural(len(report.changes), 'change')}, at worst: {report.worst.label}"
+    waived = sum(change.waiver is not None for change in report.changes)
+    passed = f" ({waived} waived by name)" if waived else ""
+    return f"{plural(len(report.changes), 'change')}, at worst: {report.worst.label}{passed}"
 
 
 def count_line(report: Report) -> str:

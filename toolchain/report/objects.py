@@ -38,9 +38,7 @@ def claim(step: Step, changed: Sequence[Difference], _context: Context) -> Risk:
     """An update of a PersistentVolumeClaim."""
     before, after = (parse(dig(state, "spec", "resources", "requests", "storage")) for state in (step.old, step.new))
     if before is not None and after is not None and after < before:
-        return Risk(
-            Level.DATA_LOSS, "a volume cannot shrink: the API refuses this, only a new one is smaller", gated=True
-        )
+        return Risk(Level.DATA_LOSS, "a volume cannot shrink: the API refuses this, only a new one is smaller")
     if before is not None and after is not None and after > before:
         return Risk(Level.SAFE, "the volume grows in place where its class allows expansion")
     return _metadata_or(changed, "nothing of what is stored changes")

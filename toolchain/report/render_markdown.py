@@ -6,7 +6,7 @@ First the verdict, then one table of what is dangerous, then everything else, fo
 
 from collections.abc import Iterable, Sequence
 
-from toolchain.report.markdown import Part, cell, code, fenced, fit, prose
+from toolchain.report.markdown import Part, cell, code, fenced, fit, prose, size_of
 from toolchain.report.model import (
     WORDS,
     Change,
@@ -43,22 +43,22 @@ DETAILS, FINDINGS, ROWS = 0, 10, 20
 
 
 def comment(reports: Sequence[Report], budget: int = BUDGET) -> str:
-    """The whole comment, at most `budget` characters.
+    """The whole comment, at most `budget` bytes.
 
     Raises:
         ValueError: more stacks than a comment has room for.
     """
     if len(reports) > MOST_STACKS:
         raise ValueError(f"{len(reports)} stacks: a comment has room for {MOST_STACKS}")
-    room = budget - len(MARKER)
+    room = budget - size_of(MARKER)
     texts: dict[int, str] = {}
     # those that ask for least get all of it, so that the room goes to those that need it
     whole = {index: one_stack(report, room) for index, report in enumerate(reports)}
-    for position, index in enumerate(sorted(whole, key=lambda index: len(whole[index]))):
+    for position, index in enumerate(sorted(whole, key=lambda index: size_of(whole[index]))):
         share = room // (len(reports) - position) - 2
-        text = whole[index] if len(whole[index]) <= share else one_stack(reports[index], share)
+        text = whole[index] if size_of(whole[index]) <= share else one_stack(reports[index], share)
         texts[index] = text
-        room -= len(text) + 2
+        room -= size_of(text) + 2
     return "\n\n".join([MARKER, *(texts[index] for index in range(len(reports)))])
 
 

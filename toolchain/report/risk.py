@@ -66,9 +66,9 @@ RULES: Mapping[str, Rules] = {
     "core/ServiceAccount": Rules(
         objects.account, fixed(Level.DOWNTIME, "tokens of its pods become invalid, and new pods do not start")
     ),
-    "core/Namespace": Rules(objects.namespace, fixed(Level.DATA_LOSS, "everything in it is deleted", gated=True)),
-    "core/PersistentVolumeClaim": Rules(objects.claim, fixed(Level.DATA_LOSS, DATA, gated=True)),
-    "core/PersistentVolume": Rules(objects.claim, fixed(Level.DATA_LOSS, DATA, gated=True)),
+    "core/Namespace": Rules(objects.namespace, fixed(Level.DATA_LOSS, "everything in it is deleted")),
+    "core/PersistentVolumeClaim": Rules(objects.claim, fixed(Level.DATA_LOSS, DATA)),
+    "core/PersistentVolume": Rules(objects.claim, fixed(Level.DATA_LOSS, DATA)),
     "core/ResourceQuota": Rules(objects.quota, keeps("limits fall away; the namespace may use more")),
     "core/LimitRange": Rules(
         objects.new_pods_only, fixed(Level.DOWNTIME, "pods that rely on its defaults may not start any more")
@@ -97,18 +97,21 @@ RULES: Mapping[str, Rules] = {
         credentials.replaced_password,
     ),
 }
-GATED_KINDS = frozenset({"StatefulSet", "PersistentVolumeClaim", "PersistentVolume", "Namespace", "RandomPassword"})
-"""Kinds whose replacement or deletion needs a waiver, whatever else a rule says; rules add the Secrets."""
 
 
 def classify(step: Step, changed: Sequence[Difference], context: Context) -> Risk:
-    """The risk of one step that is not `same`.
+    """The risk of one step that is not `same`; what may lose data is gated, whatever its rule says of that.
 
     Args:
         step: what happens.
         changed: what differs between its two states.
         context: the whole plan.
     """
+    found = _by_rule(step, changed, context)
+    return found._replace(gated=found.gated or found.level == Level.DATA_LOSS)
+
+
+def _by_rule(step: Step, changed: Sequence[Difference], context: Context) -> Risk:
     if step.is_provider:
         return _provider(step, changed)
     rules = RULES.get(step.rule)
@@ -125,7 +128,7 @@ def classify(step: Step, changed: Sequence[Difference], context: Context) -> Ris
 
 def _provider(step: Step, changed: Sequence[Difference]) -> Risk:
     if step.operation in ("replace", "delete"):
-        return Risk(Level.DATA_LOSS, "another cluster: everything of the stack is made anew there", gated=True)
+        return Risk(Level.DATA_LOSS, "another cluster: everything of the stack is made anew there")
     if any(d.path[0] in ("kubeconfig", "context", "cluster") for d in changed):
         return Risk(Level.SAFE, "another kubeconfig or context: make sure that it names the same cluster")
     return Risk(Level.SAFE, "settings of the engine; no object is touched by them alone")
@@ -134,5 +137,5 @@ def _provider(step: Step, changed: Sequence[Difference]) -> Risk:
 def _unknown(step: Step) -> Risk:
     reason = f"no rule for this kind ({step.type})"
     if step.operation in ("replace", "delete"):
-        return Risk(Level.DATA_LOSS, reason, step.kind in GATED_KINDS)
+        return Risk(Level.DATA_LOSS, reason)
     return Risk(Level.DOWNTIME, reason)

@@ -102,7 +102,7 @@ def replaced_config_map(step: Step, context: Context) -> Risk:
     """A ConfigMap that goes."""
     if is_state(step):
         reason = "Patroni's state goes with it: who leads, what was acknowledged by whom"
-        return Risk(Level.DATA_LOSS, reason, gated=True)
+        return Risk(Level.DATA_LOSS, reason)
     users = sorted({use.workload for use in context.users(step)})
     if not users:
         return Risk(Level.SAFE, "no workload of the stack reads it")
@@ -113,10 +113,10 @@ def replaced_secret(step: Step, context: Context) -> Risk:
     """A Secret that goes."""
     if is_credential(step):
         reason = "the passwords that clients and servers share are taken away, and pods that mount them do not start"
-        return Risk(Level.DATA_LOSS, reason, gated=True)
+        return Risk(Level.DATA_LOSS, reason)
     if step.name == REGISTRY_SECRET:
         return Risk(Level.DOWNTIME, "nodes cannot pull images while it is away: a pod that moves does not start")
     users = sorted({use.workload for use in context.users(step)})
     if not users:
-        return Risk(Level.DATA_LOSS, "what it holds is deleted", gated=True)
-    return Risk(Level.DATA_LOSS, f"what it holds is deleted, and a pod of {shown(users)} does not start", gated=True)
+        return Risk(Level.DATA_LOSS, "what it holds is deleted")
+    return Risk(Level.DATA_LOSS, f"what it holds is deleted, and a pod of {shown(users)} does not start")

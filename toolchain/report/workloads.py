@@ -44,7 +44,7 @@ def stateful_set(step: Step, changed: Sequence[Difference], _context: Context) -
 
 def _members(step: Step, changed: Sequence[Difference]) -> Risk:
     if any(d.below("spec", "volumeClaimTemplates") for d in changed):
-        return Risk(Level.DATA_LOSS, "claims of a StatefulSet cannot change in place: the API refuses this", gated=True)
+        return Risk(Level.DATA_LOSS, "claims of a StatefulSet cannot change in place: the API refuses this")
     if any(d.below("spec", "persistentVolumeClaimRetentionPolicy") for d in changed):
         policy = dig(step.new, "spec", "persistentVolumeClaimRetentionPolicy") or {}
         if "Delete" in policy.values():
@@ -89,7 +89,7 @@ def replaced_stateful_set(step: Step, context: Context) -> Risk:
         volumes = "its volumes stay as they are, and are taken over (whenDeleted Retain)"
     else:
         volumes = "its volumes are deleted with it (whenDeleted Delete)"
-    return Risk(Level.DATA_LOSS, f"all members stop at once; {volumes}", gated=True)
+    return Risk(Level.DATA_LOSS, f"all members stop at once; {volumes}")
 
 
 def _scaled(step: Step) -> Risk | None:
