@@ -3,7 +3,7 @@ STACK ?= local
 PY    := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up tools status preview render policy secrets-check smoke down test test-fast lint format docs bench snapshots
+.PHONY: help up tools status preview drift render policy secrets-check smoke down test test-fast lint format docs bench bench-preview snapshots
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,8 +21,11 @@ tools: .venv/.ready ## pulumi, its plugins and kubectl, without a cluster; then 
 status: .venv/.ready ## what runs, where it is reached, what it costs
 	@$(PY) -m toolchain.platform status --stack $(STACK)
 
-preview: .venv/.ready ## what `make up` would change (STACK=local|staging|prod)
-	@$(PY) -m toolchain.platform preview --stack $(STACK)
+preview: .venv/.ready ## what `make up` would change, its risks and policies (STACK=local|staging|prod, ARGS=--help)
+	@$(PY) -m toolchain.report preview --stack $(STACK) $(ARGS)
+
+drift: .venv/.ready ## what the cluster has against what was declared, by object and field
+	@$(PY) -m toolchain.report drift --stack $(STACK) $(ARGS)
 
 render: .venv/.ready ## write the manifests of STACK under .local/render/, without a cluster
 	@$(PY) -m toolchain.render $(STACK)
@@ -62,6 +65,9 @@ snapshots: .venv/.ready ## accept the present manifests as the expected ones
 docs: .venv/.ready ## build the documentation site into .local/site/
 	@.venv/bin/zensical build --strict
 	@echo ".local/site/index.html"
+
+bench-preview: .venv/.ready ## measure what policies and report add to the preview of prod's shape
+	@$(PY) -m bench.preview
 
 bench: .venv/.ready ## measure preview, up and idle cost of the running platform
 	@$(PY) -m bench.platform

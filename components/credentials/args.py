@@ -19,6 +19,8 @@ KINDS = (
 
 SECRET_NAMES: Mapping[str, str] = {kind: f"credentials-{kind}" for kind in KINDS}
 """Kind to the plain name of its Secret, which no stack changes: pods mount it by that name."""
+EPOCH_ANNOTATION = "trading-platform/credential-epoch"
+REGISTRY_SECRET = "registry"
 
 
 @dataclass(frozen=True, kw_only=True)

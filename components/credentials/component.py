@@ -6,14 +6,13 @@ import pulumi
 from pulumi_kubernetes.core.v1 import Secret
 from pulumi_random import RandomPassword
 
-from components.credentials.args import KINDS, SECRET_NAMES, CredentialsArgs
+from components.credentials.args import EPOCH_ANNOTATION, KINDS, SECRET_NAMES, CredentialsArgs
 from components.credentials.epochs import current_slot, slot_epochs
 from components.kit.component import Component
 from components.kit.labels import labels
 from components.kit.metadata import metadata
 
 PASSWORD_LENGTH = 32
-EPOCH_ANNOTATION = "trading-platform/credential-epoch"
 
 
 class Credentials(Component):

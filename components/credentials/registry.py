@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_kubernetes.core.v1 import Secret
 
+from components.credentials.args import REGISTRY_SECRET
 from components.kit.component import Component
 from components.kit.labels import labels
 from components.kit.metadata import metadata
@@ -37,7 +38,7 @@ class RegistryLogin(Component):
     """
 
     token = "trading:credentials:RegistryLogin"
-    secret_name = "registry"
+    secret_name = REGISTRY_SECRET
 
     def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)

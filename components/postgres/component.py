@@ -36,12 +36,13 @@ from components.postgres.names import (
     POSTGRES_PORT,
     PRIMARY_SERVICE,
     ROLE_LABEL,
+    SETTINGS_OBJECT,
     STANDBY_SERVICE,
     STATE_OBJECTS,
     member_hosts,
 )
 from components.postgres.patroni import common, dynamic, member, restart_hash
-from components.postgres.pods import DATA_VOLUME, SETTINGS_OBJECT, pod
+from components.postgres.pods import DATA_VOLUME, pod
 
 RESTART_ANNOTATION = "trading-platform/restart-settings"
 PORTS = {"postgres": POSTGRES_PORT, "patroni": PATRONI_PORT, "agent": AGENT_PORT}

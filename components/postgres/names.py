@@ -1,4 +1,4 @@
-"""Names and ports that others address."""
+"""Names and ports that others address, and the settings that need a restart."""
 
 APP = "postgres"
 MEMBERS_SERVICE = "postgres-repl"
@@ -12,6 +12,9 @@ UID = 10010
 # Patroni finds its own objects and pods by this label, and says by the other who is who
 CLUSTER_LABEL = "cluster-name"
 ROLE_LABEL = "role"
+SETTINGS_OBJECT = "postgres-settings"
+# a change of one of these needs a restart of PostgreSQL, so it rolls the pods
+RESTART_PARAMETERS = ("huge_pages", "max_connections", "max_replication_slots", "max_wal_senders", "shared_buffers")
 # the objects that Patroni keeps its state in
 STATE_OBJECTS = tuple(f"{APP}-{kind}" for kind in ("config", "failover", "leader", "sync"))
 

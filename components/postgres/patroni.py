@@ -20,13 +20,12 @@ from components.postgres.names import (
     MEMBERS_SERVICE,
     PATRONI_PORT,
     POSTGRES_PORT,
+    RESTART_PARAMETERS,
     ROLE_LABEL,
     member_names,
 )
 
 PATHS = Paths()
-# a change of one of these needs a restart of PostgreSQL, so it rolls the pods
-RESTART_PARAMETERS = ("huge_pages", "max_connections", "max_replication_slots", "max_wal_senders", "shared_buffers")
 
 
 def common(args: PostgresArgs) -> dict[str, Any]:

@@ -28,11 +28,10 @@ from components.kit.security import container_security, pod_security
 from components.kit.volumes import Mounted, credential_volumes, scratch
 from components.postgres.args import KINDS, PostgresArgs
 from components.postgres.image.member.render import PACKAGE, PYTHON
-from components.postgres.names import AGENT_PORT, APP, PATRONI_PORT, POSTGRES_PORT, UID
+from components.postgres.names import AGENT_PORT, APP, PATRONI_PORT, POSTGRES_PORT, SETTINGS_OBJECT, UID
 from components.postgres.patroni import PATHS
 
 DATA_VOLUME = "data"
-SETTINGS_OBJECT = "postgres-settings"
 TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
 TOKEN_LIFE_S = 3600
 

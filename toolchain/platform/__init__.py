@@ -1,1 +1,1 @@
-"""The commands behind the Makefile: bring the platform up, show what would change, take it down."""
+"""The commands behind the Makefile: bring the platform up, look at it, take it down."""

@@ -1,4 +1,4 @@
-"""Command line: python -m toolchain.platform up|cluster|tools|preview|status|down|secrets-check|smoke."""
+"""Command line: python -m toolchain.platform up|cluster|tools|status|down|secrets-check|smoke."""
 
 import argparse
 
@@ -13,7 +13,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="toolchain.platform", description="The platform as a whole.")
     actions = parser.add_subparsers(dest="command", required=True)
     added = {}
-    own = (commands.up, commands.cluster, commands.tools, commands.preview, commands.status, commands.down)
+    own = (commands.up, commands.cluster, commands.tools, commands.status, commands.down)
     for run in (*own, secrets_check, smoke):
         name = run.__name__.replace("_", "-")
         added[name] = action = actions.add_parser(name, help=(run.__doc__ or "").splitlines()[0])

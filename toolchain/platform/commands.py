@@ -1,4 +1,4 @@
-"""`make up`, `preview`, `status` and `down`: each finds what is done already and does only the rest."""
+"""`make up`, `status` and `down`: each finds what is done already and does only the rest."""
 
 import os
 import shutil
@@ -12,7 +12,6 @@ from toolchain.kit.paths import LOCAL
 from toolchain.platform import stack as stacks
 from toolchain.platform.engine import wait_until_trading
 from toolchain.platform.phases import Phases
-from toolchain.platform.shape import preview_shape
 from toolchain.platform.tools import Tools, ensure_tools, module, users_kubeconfig, write_env
 
 API_PORT = os.environ.get("TRADING_API_PORT", "18080")
@@ -70,17 +69,6 @@ def pulumi_up(tools: Tools, stack: str) -> int:
     stacks.select(tools, stack)
     flags = ("--yes", "--skip-preview", "--non-interactive") if stack == "local" else ()
     return tools.run("pulumi", "up", "--stack", stack, "--suppress-outputs", *flags)
-
-
-def preview(stack: str) -> int:
-    """What `make up` would change; for a stack that is not in the backend, its shape against the cluster at hand."""
-    stacks.config_file(stack)
-    if users_kubeconfig(os.environ) is None and not (LOCAL / "kubeconfig").exists():
-        raise ToolError("no cluster: run `make up` first, or set KUBECONFIG to one; `make render` needs none")
-    tools = ensure_tools(stack)
-    if stack != "local" and not stacks.exists(tools, stack):
-        return preview_shape(tools, stack)
-    return tools.run("pulumi", "preview", "--stack", stack, "--diff", "--non-interactive")
 
 
 def status(stack: str) -> int:

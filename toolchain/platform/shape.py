@@ -5,6 +5,8 @@ and placeholders for unset secrets, on an empty state. What the program and the 
 """
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +37,12 @@ def scratch_project(folder: Path, stack: str, config: dict[str, Any]) -> dict[st
     return {"PULUMI_BACKEND_URL": f"file://{folder / 'state'}", "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase)}
 
 
-def preview_shape(tools: Tools, stack: str) -> int:
-    """`pulumi preview` of the stack on an empty throw-away state against the current kubeconfig's cluster."""
+@contextmanager
+def shape(tools: Tools, stack: str) -> Iterator[tuple[Tools, Path]]:
+    """The stack on an empty throw-away state, for a preview against the current kubeconfig's cluster.
+
+    Yields the tools and the folder to run pulumi with and in.
+    """
     say(f"stack {stack} is not in this backend: a preview of its shape, on an empty state, with placeholder secrets")
     config = yaml.safe_load(config_file(stack).read_text())["config"]
     config[f"{PROJECT}:context"] = tools.output("kubectl", "config", "current-context").strip()
@@ -50,4 +56,4 @@ def preview_shape(tools: Tools, stack: str) -> int:
             if f"{PROJECT}:{name}" not in config:
                 secret = ("config", "set", "--secret", f"{PROJECT}:{name}", "placeholder", "--stack", stack)
                 here.output("pulumi", *secret, "--non-interactive", cwd=folder)
-        return here.run("pulumi", "preview", "--stack", stack, "--non-interactive", cwd=folder)
+        yield here, folder

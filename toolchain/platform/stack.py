@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import yaml
+
 from toolchain.kit.console import ToolError
 from toolchain.kit.paths import ROOT
 from toolchain.platform.tools import Tools
@@ -14,9 +16,21 @@ def config_file(stack: str) -> Path:
     """The committed configuration of a stack; raises `ToolError` for a name that has none."""
     path = ROOT / f"Pulumi.{stack}.yaml"
     if not path.is_file():
-        known = ", ".join(sorted(p.name.split(".")[1] for p in ROOT.glob("Pulumi.*.yaml")))
-        raise ToolError(f"stack = {stack!r}: there is no {path.name}; use one of {known}, or write that file")
+        raise ToolError(
+            f"stack = {stack!r}: there is no {path.name}; use one of {', '.join(known())}, or write that file"
+        )
     return path
+
+
+def known() -> list[str]:
+    """The stacks that have a committed configuration."""
+    return sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
+
+
+def context(stack: str) -> str | None:
+    """The context of the kubeconfig that a stack names; None for the current one."""
+    config = yaml.safe_load(config_file(stack).read_text())["config"]
+    return config.get("trading-platform:context") or None
 
 
 def select(tools: Tools, stack: str) -> None:
