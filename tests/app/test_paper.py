@@ -1,6 +1,5 @@
 """The paper venue, by table: which price, how much, when an order ends."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -83,7 +82,7 @@ def test_ioc_cancels_what_it_did_not_get() -> None:
 
 
 def test_day_order_expires_when_the_next_session_begins() -> None:
-    order = replace(working(**limit(Side.BUY, "900")), accepted_at=AT)
+    order = working(**limit(Side.BUY, "900"))._replace(accepted_at=AT)
     later = AT + MINUTE
     tomorrow = AT + timedelta(days=1)
     assert BROKER.reports(Step(2, later, (bar(at=later),)), AT, [order]) == []
@@ -92,7 +91,7 @@ def test_day_order_expires_when_the_next_session_begins() -> None:
 
 
 def test_day_order_placed_after_the_close_trades_in_the_next_session() -> None:
-    order = replace(working(), accepted_at=AT)
+    order = working()._replace(accepted_at=AT)
     tomorrow = AT + timedelta(days=1)
     [report] = BROKER.reports(Step(2, tomorrow, (bar(at=tomorrow),)), AT, [order])
     assert isinstance(report.event, Filled)

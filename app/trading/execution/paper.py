@@ -2,7 +2,7 @@
 
 It keeps no state: working orders are what our own ledger says, chance is a hash of seed and market facts, and so a
 restarted engine gets the same fills with the same trade ids. Prices are the bid or ask around the next bar, never the
-bar on which the decision was made; quantity is limited to a part of the bar's volume. No charges yet.
+bar on which the decision was made; quantity is limited to a part of the bar's volume.
 """
 
 import hashlib
@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_UP, Decimal
 
+from trading.costs.table import CostTable, nse_equity
 from trading.domain.events import Accepted, Cancelled, Expired, Filled, Rejected
 from trading.domain.instruments import Instrument
 from trading.domain.lifecycle import apply
-from trading.domain.orders import Order, OrderType, Side, TimeInForce
+from trading.domain.orders import Mode, Order, OrderType, Side, TimeInForce
 from trading.domain.prices import BASIS_POINT, to_tick
 from trading.execution.broker import Report
 from trading.marketdata.bars import Bar, Step
@@ -30,14 +31,19 @@ class PaperBroker:
     Attributes:
         seed: of the volume that a bar leaves to us.
         instruments: by symbol; an order in any other is rejected.
+        costs: what its contract notes add to a trade.
     """
 
     seed: int
     instruments: Mapping[str, Instrument]
+    costs: CostTable = field(default_factory=nse_equity)
     venue: str = field(default="paper", init=False)
+    mode: Mode = field(default=Mode.PAPER, init=False)
 
     def submit(self, order: Order, market_time: datetime | None) -> Accepted | Rejected:
         """See `BrokerAdapter.submit`; safe to repeat."""
+        if order.request.mode is not self.mode:
+            return Rejected(f"mode={order.request.mode}: {self.venue} takes {self.mode} orders only")
         if order.request.symbol not in self.instruments:
             return Rejected(f"symbol={order.request.symbol} is not traded at {self.venue}")
         return Accepted(_hash(self.venue, order.order_id), market_time)
@@ -67,7 +73,9 @@ class PaperBroker:
         if price is not None and quantity > 0:
             room[bar.symbol] -= quantity
             trade_id = _hash(self.venue, order.order_id, step.number, bar.at.isoformat(), quantity, price)
-            fill = Filled(self.venue, trade_id, quantity, price, bar.at)
+            rates = self.costs.rates(bar.at.date(), order.request.product, order.request.side)
+            charges = rates.total(price * quantity, order.filled_value)
+            fill = Filled(self.venue, trade_id, quantity, price, bar.at, charges)
             yield Report(order, fill)
             order = apply(order, fill)
         if order.is_open and order.request.time_in_force is TimeInForce.IOC:

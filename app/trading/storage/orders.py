@@ -1,25 +1,34 @@
 """Orders in PostgreSQL: placing, events, positions. Every function works inside the caller's transaction."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from trading.costs.table import nse_equity
 from trading.domain.errors import IllegalTransition
 from trading.domain.events import Denied, Filled, Initialized, OrderEvent, from_payload, to_payload
 from trading.domain.instruments import Instrument
 from trading.domain.lifecycle import apply, fold, start
-from trading.domain.orders import Order, OrderRequest, OrderType, Product, Side, Status, TimeInForce
-from trading.portfolio.positions import Position, after_fill
+from trading.domain.orders import Mode, Order, OrderRequest, OrderType, Product, Side, Status, Terms, TimeInForce
+from trading.portfolio.positions import Position, book
 from trading.risk.checks import Context, Limits, check
 from trading.storage.connection import Connection
 from trading.storage.errors import ClientOrderIdReused
 
-REQUEST = "account, client_order_id, symbol, side, type, product, time_in_force, quantity, limit_price"
-STATE = "status, seq, filled_quantity, filled_value, accepted_at, reason"
-OPEN = "('INITIALIZED', 'SUBMITTED', 'UNKNOWN', 'ACCEPTED', 'PARTIALLY_FILLED')"  # the predicate of index orders_open
+REQUEST = (
+    "account, client_order_id, symbol, side, type, product, time_in_force, quantity, limit_price, trigger_price, "
+    "market_protection_percent, strategy_id, algo_id, mode"
+)
+STATE = (
+    "status, seq, filled_quantity, filled_value, accepted_at, reason, "
+    "modified_quantity, modified_limit_price, modified_trigger_price"
+)
+OPEN = (  # the predicate of index orders_open
+    "('INITIALIZED', 'SUBMITTED', 'UNKNOWN', 'TRIGGER_PENDING', 'ACCEPTED', 'PARTIALLY_FILLED', "
+    "'PENDING_MODIFY', 'PENDING_CANCEL')"
+)
 
 CONTEXT = f"""
 SELECT i.exchange, i.tick_size, i.lot_size,
@@ -27,8 +36,8 @@ SELECT i.exchange, i.tick_size, i.lot_size,
        FROM feed JOIN feed_progress p USING (feed_id) ORDER BY activated_at DESC LIMIT 1),
     coalesce((SELECT quantity FROM position
                WHERE account = %(account)s AND symbol = %(symbol)s AND product = %(product)s), 0),
-    coalesce(sum(o.quantity - o.filled_quantity) FILTER (WHERE o.side = 'BUY'), 0),
-    coalesce(sum(o.quantity - o.filled_quantity) FILTER (WHERE o.side = 'SELL'), 0),
+    coalesce(sum(coalesce(o.modified_quantity, o.quantity) - o.filled_quantity) FILTER (WHERE o.side = 'BUY'), 0),
+    coalesce(sum(coalesce(o.modified_quantity, o.quantity) - o.filled_quantity) FILTER (WHERE o.side = 'SELL'), 0),
     (SELECT count(*) FROM orders
       WHERE account = %(account)s AND created_at > clock_timestamp() - interval '1 second' AND status <> 'DENIED'),
     (SELECT count(*) FROM orders
@@ -63,7 +72,7 @@ def place(connection: Connection, request: OrderRequest, limits: Limits, *, pace
     connection.execute("SELECT FROM account WHERE account = %s FOR NO KEY UPDATE", (request.account,))
     known = find(connection, request.order_id)
     if known:
-        if known.request != request:
+        if not known.request.is_repeated_by(request):
             raise ClientOrderIdReused(
                 f"client_order_id={request.client_order_id}: names another order of this account; take a new one"
             )
@@ -90,8 +99,9 @@ def append(connection: Connection, order: Order, event: OrderEvent) -> Order:
     _insert_event(connection, order.order_id, after.seq, event)
     cursor = connection.execute(
         "UPDATE orders SET status = %(status)s, seq = %(seq)s, filled_quantity = %(filled_quantity)s, "
-        "filled_value = %(filled_value)s, accepted_at = %(accepted_at)s, reason = %(reason)s "
-        "WHERE id = %(id)s AND seq = %(seq)s - 1",
+        "filled_value = %(filled_value)s, accepted_at = %(accepted_at)s, reason = %(reason)s, "
+        "modified_quantity = %(modified_quantity)s, modified_limit_price = %(modified_limit_price)s, "
+        "modified_trigger_price = %(modified_trigger_price)s WHERE id = %(id)s AND seq = %(seq)s - 1",
         _state(after) | {"id": order.order_id},
     )
     if cursor.rowcount != 1:
@@ -102,7 +112,7 @@ def append(connection: Connection, order: Order, event: OrderEvent) -> Order:
 
 
 def find(connection: Connection, order_id: UUID) -> Order | None:
-    """The order as its row says, without the trades behind it."""
+    """The order as its row says: without the trades behind it, the acknowledgement, and what is on its way."""
     row = connection.execute(f"SELECT {REQUEST}, {STATE} FROM orders WHERE id = %s", (order_id,)).fetchone()  # noqa: S608
     return order_of(row) if row else None
 
@@ -148,8 +158,9 @@ def holdings(connection: Connection, account: str) -> Mapping[str, int]:
 
 def order_of(row: Sequence[Any]) -> Order:
     """An order from the columns `REQUEST`, `STATE`."""
-    account, client_order_id, symbol, side, kind, product, tif, quantity, limit_price = row[:9]
-    status, seq, filled_quantity, filled_value, accepted_at, reason = row[9:15]
+    account, client_order_id, symbol, side, kind, product, tif, quantity, limit, trigger = row[:10]
+    protection, strategy_id, algo_id, mode = row[10:14]
+    status, seq, filled_quantity, filled_value, accepted_at, reason, *modified = row[14:23]
     return Order(
         request=OrderRequest(
             account=account,
@@ -160,7 +171,12 @@ def order_of(row: Sequence[Any]) -> Order:
             product=Product(product),
             time_in_force=TimeInForce(tif),
             quantity=quantity,
-            limit_price=limit_price,
+            limit_price=limit,
+            trigger_price=trigger,
+            market_protection_percent=protection,
+            strategy_id=strategy_id,
+            algo_id=algo_id,
+            mode=Mode(mode),
         ),
         status=Status(status),
         seq=seq,
@@ -168,6 +184,7 @@ def order_of(row: Sequence[Any]) -> Order:
         filled_value=filled_value,
         accepted_at=accepted_at,
         reason=reason,
+        modified=Terms(*modified) if modified[0] is not None else None,
     )
 
 
@@ -196,6 +213,11 @@ def _columns(request: OrderRequest) -> dict[str, Any]:
         "time_in_force": request.time_in_force.value,
         "quantity": request.quantity,
         "limit_price": request.limit_price,
+        "trigger_price": request.trigger_price,
+        "market_protection_percent": request.market_protection_percent,
+        "strategy_id": request.strategy_id,
+        "algo_id": request.algo_id,
+        "mode": request.mode.value,
     }
 
 
@@ -207,6 +229,9 @@ def _state(order: Order) -> dict[str, Any]:
         "filled_value": order.filled_value,
         "accepted_at": order.accepted_at,
         "reason": order.reason,
+        "modified_quantity": order.modified.quantity if order.modified else None,
+        "modified_limit_price": order.modified.limit_price if order.modified else None,
+        "modified_trigger_price": order.modified.trigger_price if order.modified else None,
     }
 
 
@@ -232,15 +257,21 @@ def _book_fill(connection: Connection, request: OrderRequest, fill: Filled) -> N
         "INSERT INTO position VALUES (%(account)s, %(symbol)s, %(product)s, 0, 0, 0) ON CONFLICT DO NOTHING", key
     )
     row = connection.execute(
-        "SELECT quantity, cost, realised_pnl FROM position "
+        "SELECT quantity, cost, realised_pnl, charges, depository_day FROM position "
         "WHERE account = %(account)s AND symbol = %(symbol)s AND product = %(product)s FOR UPDATE",
         key,
     ).fetchone()
-    quantity, cost, realised = row or (0, Decimal(0), Decimal(0))
-    before = Position(quantity=quantity, cost=cost, realised_pnl=realised)
-    after = after_fill(before, request.side, fill.quantity, fill.price)
+    after = book(Position(*(row or ())), request, fill, nse_equity())
     connection.execute(
-        "UPDATE position SET quantity = %(quantity)s, cost = %(cost)s, realised_pnl = %(realised)s "
+        "UPDATE position SET quantity = %(quantity)s, cost = %(cost)s, realised_pnl = %(realised)s, "
+        "charges = %(charges)s, depository_day = %(day)s "
         "WHERE account = %(account)s AND symbol = %(symbol)s AND product = %(product)s",
-        key | {"quantity": after.quantity, "cost": after.cost, "realised": after.realised_pnl},
+        key
+        | {
+            "quantity": after.quantity,
+            "cost": after.cost,
+            "realised": after.realised_pnl,
+            "charges": after.charges,
+            "day": after.depository_day,
+        },
     )
