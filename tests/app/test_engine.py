@@ -19,6 +19,7 @@ from trading.domain.events import Filled, OrderEvent, from_payload
 from trading.domain.lifecycle import fold
 from trading.execution.desk import Desk
 from trading.execution.paper import PaperBroker
+from trading.execution.scenario import Scenario
 from trading.marketdata.source import Source, open_source
 from trading.storage.orders import REQUEST, STATE, order_of
 from trading.strategies.ema import EmaCrossover
@@ -56,7 +57,7 @@ def booked(stage: Stage) -> list[str]:
 def expected(source: Source, steps: int) -> list[str]:
     """The order list of the same steps played in memory."""
     listed = {instrument.symbol: instrument for instrument in source.instruments}
-    desk = Desk(PaperBroker(7, listed), (EmaCrossover(),), listed)
+    desk = Desk(PaperBroker(Scenario(seed=7), listed), (EmaCrossover(),), listed)
     return lines(run(desk, itertools.islice(source.steps(1), steps), source.feed_id))
 
 

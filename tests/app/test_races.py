@@ -106,8 +106,10 @@ def test_modification(events: Sequence[OrderEvent], status: Status, quantity: in
 def test_modification_to_terms_that_do_not_suit_the_order_is_refused() -> None:
     with pytest.raises(InvalidOrder, match="limit_price=None: a LIMIT order needs a price"):
         limit_order(ModifyRequested(5))
-    with pytest.raises(IllegalTransition, match="modified quantity=3, filled already=4"):
+    with pytest.raises(IllegalTransition, match=r"modified to \(3, .*\), asked for was \(6, "):
         limit_order(NEW, fill(4), Modified(3, Decimal(101)))
+    with pytest.raises(IllegalTransition, match="modified quantity=6, filled already=7"):
+        limit_order(NEW, fill(7), TAKEN)
 
 
 def test_trigger_is_an_event_and_survives_a_restart() -> None:
@@ -148,6 +150,9 @@ def test_trigger_is_an_event_and_survives_a_restart() -> None:
         ((*LIVE, ModifyRequested(5), Modified(5)), Modified(5), False),
         ((*LIVE, ModifyRequested(5)), Modified(5), True),
         ((*LIVE, ModifyRequested(20), fill(12)), Modified(20), False),
+        ((*LIVE, ModifyRequested(5), Modified(5), ModifyRequested(7)), Modified(5), False),
+        ((*LIVE, ModifyRequested(5), Modified(5), ModifyRequested(7)), Modified(7), True),
+        ((*LIVE, ModifyRequested(5), Modified(5), ModifyRequested(7), Modified(7)), Modified(5), False),
     ],
 )
 def test_repeated_or_late_message_is_no_news(events: Sequence[OrderEvent], message: OrderEvent, news: bool) -> None:
@@ -164,6 +169,7 @@ def test_repeated_or_late_message_is_no_news(events: Sequence[OrderEvent], messa
         ((*LIVE, fill(10)), Rejected("no")),
         ((*LIVE, fill(10)), fill(1, "t9")),
         (LIVE, Modified(5)),
+        ((*LIVE, ModifyRequested(5)), Modified(6)),
         ((Initialized(),), ACK),
     ],
 )

@@ -27,7 +27,7 @@ class Instrument:
         lot_size: smallest quantity step, shares (1 in the cash segment).
         isin: the security's number; None when the source does not say.
         series: the exchange's series; `EQ` trades intraday and for delivery.
-        freeze_quantity: shares from which on the exchange freezes a single order; None when not known.
+        freeze_quantity: the most shares that the exchange takes in one order; None when not known.
         lower_band_percent, upper_band_percent: circuit limits from the previous close; None when not known.
     """
 

@@ -2,6 +2,7 @@
 
 Venues send again what they are not sure to have told, and messages overtake each other. The fold stays strict; here is
 the one place that decides which messages are no news. Contradictions are not dropped: they go on and raise there.
+Refusals of a cancel or a modification are answers to our calls and taken for told once.
 """
 
 from trading.domain.events import (
@@ -43,7 +44,8 @@ def is_news(order: Order, event: OrderEvent) -> bool:
         case ModifyRejected():
             return not over and order.change is not None
         case Modified(quantity=quantity, limit_price=limit, trigger_price=trigger):
-            return not over and (order.change is not None or order.modified != Terms(quantity, limit, trigger))
+            # Once it has been modified, what does not answer the present request may repeat an earlier answer.
+            return not over and (order.modified is None or Terms(quantity, limit, trigger) == order.change)
         case Cancelled() | Expired():
             return order.status not in ENDED
         case _:

@@ -205,10 +205,11 @@ def _wanted(order: Order, event: ModifyRequested) -> Terms:
 
 def _modified(order: Order, event: Modified, seq: int) -> Order:
     _require_change(order)
-    if event.quantity < order.filled_quantity:
-        raise _illegal(order, f"modified quantity={event.quantity}, filled already={order.filled_quantity}")
     terms = Terms(event.quantity, event.limit_price, event.trigger_price)
-    terms.check(order.request.order_type, order.request.side)
+    if terms != order.change:
+        raise _illegal(order, f"modified to {tuple(terms)}, asked for was {tuple(order.change or ())}")
+    if terms.quantity < order.filled_quantity:
+        raise _illegal(order, f"modified quantity={terms.quantity}, filled already={order.filled_quantity}")
     return _working(order._replace(modified=terms, change=None, seq=seq))
 
 

@@ -9,13 +9,13 @@ from psycopg.types.json import Jsonb
 from trading.costs.table import nse_equity
 from trading.domain.errors import IllegalTransition
 from trading.domain.events import Denied, Filled, Initialized, OrderEvent, from_payload, to_payload
-from trading.domain.instruments import Instrument
 from trading.domain.lifecycle import apply, fold, start
 from trading.domain.orders import Mode, Order, OrderRequest, OrderType, Product, Side, Status, Terms, TimeInForce
 from trading.portfolio.positions import Position, book
-from trading.risk.checks import Context, Limits, check
+from trading.risk.checks import Limits, check
 from trading.storage.connection import Connection
 from trading.storage.errors import ClientOrderIdReused
+from trading.storage.riskcontext import OPEN, risk_context
 
 REQUEST = (
     "account, client_order_id, symbol, side, type, product, time_in_force, quantity, limit_price, trigger_price, "
@@ -25,31 +25,6 @@ STATE = (
     "status, seq, filled_quantity, filled_value, accepted_at, reason, "
     "modified_quantity, modified_limit_price, modified_trigger_price"
 )
-OPEN = (  # the predicate of index orders_open
-    "('INITIALIZED', 'SUBMITTED', 'UNKNOWN', 'TRIGGER_PENDING', 'ACCEPTED', 'PARTIALLY_FILLED', "
-    "'PENDING_MODIFY', 'PENDING_CANCEL')"
-)
-
-CONTEXT = f"""
-SELECT i.exchange, i.tick_size, i.lot_size,
-    (SELECT (p.closes ->> %(symbol)s)::numeric
-       FROM feed JOIN feed_progress p USING (feed_id) ORDER BY activated_at DESC LIMIT 1),
-    coalesce((SELECT quantity FROM position
-               WHERE account = %(account)s AND symbol = %(symbol)s AND product = %(product)s), 0),
-    coalesce(sum(coalesce(o.modified_quantity, o.quantity) - o.filled_quantity) FILTER (WHERE o.side = 'BUY'), 0),
-    coalesce(sum(coalesce(o.modified_quantity, o.quantity) - o.filled_quantity) FILTER (WHERE o.side = 'SELL'), 0),
-    (SELECT count(*) FROM orders
-      WHERE account = %(account)s AND created_at > clock_timestamp() - interval '1 second' AND status <> 'DENIED'),
-    (SELECT count(*) FROM orders
-      WHERE account = %(account)s AND created_at > clock_timestamp() - make_interval(secs => %(window)s)
-        AND status <> 'DENIED' AND symbol = %(symbol)s AND side = %(side)s AND type = %(type)s AND product = %(product)s
-        AND quantity = %(quantity)s AND limit_price IS NOT DISTINCT FROM %(limit_price)s::numeric)
-  FROM (VALUES (1)) AS one
-  LEFT JOIN instrument i ON i.symbol = %(symbol)s
-  LEFT JOIN orders o ON o.account = %(account)s AND o.symbol = %(symbol)s AND o.product = %(product)s
-        AND o.status IN {OPEN}
- GROUP BY i.symbol
-"""  # noqa: S608 - only constants of this file are put in
 
 
 def open_account(connection: Connection, account: str) -> None:
@@ -79,7 +54,7 @@ def place(connection: Connection, request: OrderRequest, limits: Limits, *, pace
         return known, False
     events: list[OrderEvent] = [Initialized()]
     order = start(request, events[0])
-    denial = check(request, _context(connection, request, limits, paced=paced), limits)
+    denial = check(request, risk_context(connection, columns(request), limits, paced=paced), limits)
     if denial:
         events.append(Denied(str(denial)))
         order = apply(order, events[1])
@@ -188,21 +163,8 @@ def order_of(row: Sequence[Any]) -> Order:
     )
 
 
-def _context(connection: Connection, request: OrderRequest, limits: Limits, *, paced: bool) -> Context:
-    row = connection.execute(CONTEXT, _columns(request) | {"window": limits.duplicate_window_s}).fetchone()
-    exchange, tick, lot, price, position, buys, sells, recent, duplicates = row or ()
-    return Context(
-        instrument=Instrument(symbol=request.symbol, exchange=exchange, tick_size=tick, lot_size=lot) if tick else None,
-        reference_price=price,
-        position=position,
-        open_buy=int(buys),
-        open_sell=int(sells),
-        orders_last_second=0 if paced else recent,
-        duplicates=0 if paced else duplicates,
-    )
-
-
-def _columns(request: OrderRequest) -> dict[str, Any]:
+def columns(request: OrderRequest) -> dict[str, Any]:
+    """The columns `REQUEST` of a request."""
     return {
         "account": request.account,
         "client_order_id": request.client_order_id,
@@ -236,7 +198,7 @@ def _state(order: Order) -> dict[str, Any]:
 
 
 def _insert(connection: Connection, order: Order) -> None:
-    values = {"id": order.order_id} | _columns(order.request) | _state(order)
+    values = {"id": order.order_id} | columns(order.request) | _state(order)
     names = ", ".join(values)
     places = ", ".join(f"%({name})s" for name in values)
     connection.execute(f"INSERT INTO orders ({names}) VALUES ({places})", values)  # noqa: S608 - names of this file
