@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trading.marketdata.bars import IST
@@ -83,6 +83,7 @@ def test_what_the_calendar_does_not_know_is_an_error() -> None:
         CALENDAR.phase(datetime(2026, 1, 5, 10))
 
 
+@settings(deadline=None)
 @given(st.datetimes(datetime(2025, 1, 1), datetime(2026, 12, 20)))
 def test_next_session_is_the_first_that_opens_later(naive: datetime) -> None:
     time = naive.replace(tzinfo=IST)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.app.test_domain import AT, request
@@ -109,6 +109,7 @@ orders = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(orders, max_size=25), prices)
 def test_book_conserves_cash_shares_and_profit(
     trades: list[tuple[str, str | None, str, Product, Side, int, Decimal, int]], last: Decimal
@@ -158,6 +159,7 @@ def replayed(trades: list[tuple[OrderRequest, Filled]]) -> Book:
     return found
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(Side), st.integers(1, 50), prices), max_size=20), st.integers(0, 20))
 def test_restart_at_any_point_gives_the_same_book(fills: list[tuple[Side, int, Decimal]], at: int) -> None:
     trades = [(request(side=s, quantity=q), trade(n, p, q, 1)) for n, (s, q, p) in enumerate(fills)]

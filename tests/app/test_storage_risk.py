@@ -1,5 +1,7 @@
 """What the risk check learns from the database, and the kill switch in it."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import psycopg
@@ -160,3 +162,24 @@ def test_command_shows_and_changes_the_state(
     ]
     with pytest.raises(KillSwitchError):
         state(stage.settings, TradingState.HALTED, " ", "ann")
+
+
+def test_trades_of_one_symbol_at_once_lose_no_position_update(stage: Stage) -> None:
+    """openalgo #1808: seven of eight concurrent pairs ended with a wrong position."""
+    open_market(stage)
+    with stage.connect() as connection:
+        placed = [accepted(connection, client_order_id=f"o{n}", product=Product.MIS, **PROTECTED) for n in range(8)]
+    barrier = threading.Barrier(8)
+
+    def fills(number: int) -> None:
+        with stage.connect() as connection:
+            barrier.wait()
+            order = placed[number]
+            for part in range(5):
+                with connection.writing():
+                    order = orders.append(connection, order, fill(f"t{number}-{part}", 2, f"10{part}"))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(fills, range(8)))
+    cost = 8 * sum(2 * Decimal(f"10{part}") for part in range(5))
+    assert stage.query("SELECT quantity, cost FROM position") == [(80, cost)]

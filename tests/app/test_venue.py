@@ -36,6 +36,7 @@ from trading.execution.paper import PaperBroker
 from trading.execution.scenario import Scenario
 from trading.marketdata.bars import Bar, Step
 from trading.marketdata.source import open_source
+from trading.risk.killswitch import TradingState
 from trading.strategies.ema import EmaCrossover
 
 BROKER = PaperBroker(Scenario(seed=7), LISTED)
@@ -247,3 +248,18 @@ def test_trades_lie_within_bar_spread_limit_and_room(
             assert event.quantity <= volume * 15 // 100
             assert order.limit_price is None or (order.limit_price - event.price) * side.sign >= 0
     assert order.filled_quantity <= 300
+
+
+def test_strategies_place_nothing_that_the_kill_switch_would_deny() -> None:
+    """Halted, the venue's reports are booked and nothing is placed; reducing, positions are left and none entered."""
+    source = open_source("synthetic", seed=7)
+    listed = {instrument.symbol: instrument for instrument in source.instruments}
+    desk = Desk(PaperBroker(Scenario(seed=7), listed), (EmaCrossover(),), listed)
+    ledgers = {
+        state: run(desk, islice(source.steps(1), 300), source.feed_id, after=200, state=state) for state in TradingState
+    }
+    placed = {state: len(ledger.orders) for state, ledger in ledgers.items()}
+    assert placed[TradingState.HALTED] < placed[TradingState.REDUCING] < placed[TradingState.ACTIVE]
+    assert not any(order.is_open for order in ledgers[TradingState.HALTED].orders.values())
+    later = list(ledgers[TradingState.REDUCING].orders.values())[placed[TradingState.HALTED] :]
+    assert {order.request.side for order in later} == {Side.SELL}

@@ -25,6 +25,7 @@ from trading.execution.broker import BrokerAdapter
 from trading.execution.sizing import order_for
 from trading.marketdata.bars import Bar, Step
 from trading.marketdata.history import History
+from trading.risk.killswitch import TradingState
 from trading.strategies.base import Strategy
 
 MAX_ORDERS_A_STEP = 10  # of all strategies, their rate in market time; what is left is wanted again at the next bar
@@ -63,12 +64,21 @@ class Desk:
         """Closed bars that the hungriest strategy needs."""
         return max(strategy.window for strategy in self.strategies)
 
-    def play(self, step: Step, previous_at: datetime | None, history: History, ledger: Ledger, feed_id: str) -> None:
+    def play(
+        self,
+        step: Step,
+        previous_at: datetime | None,
+        history: History,
+        ledger: Ledger,
+        feed_id: str,
+        state: TradingState = TradingState.ACTIVE,
+    ) -> None:
         """Book what the venue did in this step, then the orders that the strategies place after it.
 
         Args:
             previous_at: time of the step before, None at the first.
             history: closed bars including this step's.
+            state: of the kill switch; strategies place nothing that it would deny at every bar.
         """
         latest = {order.order_id: order for order in ledger.open_orders()}
         working = [order for order in latest.values() if order.is_working]
@@ -76,11 +86,22 @@ class Desk:
             order = latest[report.order.order_id]
             if is_news(order, report.event):
                 latest[order.order_id] = ledger.append(order, report.event)
+        if state is TradingState.HALTED:
+            return
         left = MAX_ORDERS_A_STEP
         for strategy in self.strategies:
-            left -= self._decide(strategy, step, history, ledger, feed_id, left)
+            left -= self._decide(strategy, step, history, ledger, feed_id, left, state)
 
-    def _decide(self, strategy: Strategy, step: Step, history: History, ledger: Ledger, feed_id: str, most: int) -> int:
+    def _decide(
+        self,
+        strategy: Strategy,
+        step: Step,
+        history: History,
+        ledger: Ledger,
+        feed_id: str,
+        most: int,
+        state: TradingState,
+    ) -> int:
         """Place what a strategy wants, at most so many orders; returns how many."""
         holdings = ledger.holdings(strategy.name)
         busy = {o.request.symbol for o in ledger.open_orders() if o.request.account == strategy.name}
@@ -90,8 +111,9 @@ class Desk:
             if bars is None or bar.symbol in busy or placed == most:
                 continue
             direction = strategy.direction(bars)
-            wanted = order_for(direction, holdings.get(bar.symbol, 0), bar.close, self.instruments[bar.symbol])
-            if wanted:
+            held = holdings.get(bar.symbol, 0)
+            wanted = order_for(direction, held, bar.close, self.instruments[bar.symbol])
+            if wanted and (state is TradingState.ACTIVE or held * wanted[0].sign < 0):
                 ledger.place(_request(strategy, step, bar, feed_id, self.broker.mode, *wanted))
                 placed += 1
         return placed

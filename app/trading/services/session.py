@@ -10,7 +10,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from trading.cache.client import Cache
 from trading.domain.errors import IllegalTransition
-from trading.domain.events import OrderEvent, Submitted
+from trading.domain.events import Cancelled, OrderEvent, Submitted
 from trading.domain.intake import is_news
 from trading.domain.orders import Order, OrderRequest, Status
 from trading.execution.desk import Desk
@@ -25,7 +25,7 @@ from trading.storage import orders
 from trading.storage.connection import Connection
 from trading.storage.leadership import require_token
 from trading.storage.market import Progress, active_progress, instruments, save_progress
-from trading.storage.tradingstate import lock_state, record
+from trading.storage.tradingstate import lock_state, record, trading_state
 from trading.strategies.ema import EmaCrossover
 
 log = logging.getLogger(__name__)
@@ -158,6 +158,9 @@ class Session:
     def _submit(self, desk: Desk, ledger: PostgresLedger, market_time: datetime | None) -> None:
         """Hand new orders to the broker: noted before, answered after, so that a crash between leaves a question."""
         new = orders.initialized(self._connection)
+        if new and trading_state(self._connection) is TradingState.HALTED:
+            self._book(ledger, [(order, Cancelled("halted before it was sent")) for order in new])
+            return
         submitted = self._book(ledger, [(order, Submitted()) for order in new])
         self._book(ledger, [(order, desk.broker.submit(order, market_time)) for order in submitted])
 
@@ -175,7 +178,8 @@ class Session:
         with STEP_SECONDS.time(), self._connection.writing():
             require_token(self._connection, self._token)
             save_progress(self._connection, progress.feed_id, step)
-            desk.play(step, progress.at, history, ledger, progress.feed_id)
+            state = trading_state(self._connection)
+            desk.play(step, progress.at, history, ledger, progress.feed_id, state)
         STEP.set(step.number)
         return Progress(progress.feed_id, step.number, step.at)
 
