@@ -8,9 +8,11 @@ import sys
 from collections.abc import Sequence
 
 from trading.domain.errors import TradingError
+from trading.risk.killswitch import TradingState
 from trading.security.credentials import MountedCredential
 from trading.services.logs import configure
 from trading.services.run import ROLES
+from trading.services.state import state
 from trading.settings import from_environment
 from trading.storage.connection import logins
 from trading.storage.migrate import migrate
@@ -26,6 +28,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             _openapi()
         elif args.command == "migrate":
             _migrate(args.wait_s)
+        elif args.command == "state":
+            found = state(from_environment(os.environ), args.to, args.reason, args.actor)
+            sys.stdout.write(f"{found}\n")
         else:
             ROLES[args.role](from_environment(os.environ), args.listen)
     except TradingError as error:
@@ -45,6 +50,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--listen", type=_address, default=everywhere, metavar="HOST:PORT", help="default: all, 8080")
     move = commands.add_parser("migrate", help="bring the database's schema to this version; safe to repeat")
     move.add_argument("--wait-s", type=float, default=0, metavar="N", help="wait for the database so long (default 0)")
+    switch = commands.add_parser("state", help="show the kill switch's state, or change it; safe to repeat")
+    switch.add_argument("--to", type=TradingState, choices=list(TradingState), help="the state to change to")
+    switch.add_argument("--reason", default="", help="why; needed for a change, and kept")
+    switch.add_argument("--actor", default="operator", help="who asks for the change (default: operator)")
     commands.add_parser("openapi", help="print the API's OpenAPI document")
     return parser
 

@@ -14,6 +14,7 @@ from trading.marketdata.bars import Step
 from trading.marketdata.history import History
 from trading.portfolio.positions import Position, after_fill
 from trading.risk.checks import Context, Limits, check
+from trading.risk.killswitch import TradingState
 
 Key = tuple[str, str, str]
 
@@ -66,22 +67,36 @@ class MemoryLedger:
             position=self.positions.get(key, Position()).quantity,
             open_buy=pending[Side.BUY],
             open_sell=pending[Side.SELL],
-            orders_last_second=0,
-            duplicates=0,
         )
 
 
-def run(desk: Desk, steps: Iterable[Step], feed_id: str) -> MemoryLedger:
-    """Play steps as the engine does: submit what is new, then the step."""
+def run(
+    desk: Desk,
+    steps: Iterable[Step],
+    feed_id: str,
+    *,
+    after: int = 0,
+    state: TradingState = TradingState.ACTIVE,
+) -> MemoryLedger:
+    """Play steps as the engine does: submit what is new, ask for what is in doubt, then the step.
+
+    Args:
+        state: of the kill switch after so many steps; ACTIVE before.
+    """
     ledger, history, previous = MemoryLedger(desk.instruments), History(desk.window), None
     for step in steps:
         for order in ledger.open_orders():
             if order.status is Status.INITIALIZED:
                 submitted = ledger.append(order, Submitted())
                 ledger.append(submitted, desk.broker.submit(submitted, previous))
+            elif order.venue_order_id is None:
+                answer = desk.broker.query(order, previous)
+                if answer:
+                    ledger.append(order, answer)
         history.push(step)
         ledger.prices |= {bar.symbol: bar.close for bar in step.bars}
-        desk.play(step, previous, history, ledger, feed_id)
+        now = state if step.number > after else TradingState.ACTIVE
+        desk.play(step, previous, history, ledger, feed_id, now)
         previous = step.at
     return ledger
 

@@ -1,34 +1,37 @@
-"""The order state machine and positions, by table and by property."""
+"""The order state machine, requests and prices, by table."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from trading.domain.errors import IllegalTransition, InvalidOrder
 from trading.domain.events import (
     KINDS,
     Accepted,
     Cancelled,
+    CancelRejected,
+    CancelRequested,
     Denied,
     Expired,
     Filled,
     Initialized,
+    Modified,
+    ModifyRejected,
+    ModifyRequested,
     OrderEvent,
     OutcomeUnknown,
     Rejected,
     Submitted,
+    Triggered,
     from_payload,
     to_payload,
 )
-from trading.domain.lifecycle import ADMITTED, apply, fold, start
-from trading.domain.orders import TERMINAL, Order, OrderRequest, OrderType, Product, Side, Status, TimeInForce
+from trading.domain.lifecycle import fold
+from trading.domain.orders import Mode, Order, OrderRequest, OrderType, Product, Side, Status, TimeInForce
 from trading.domain.prices import is_on_tick, parse_decimal, to_tick
 from trading.marketdata.bars import IST
-from trading.portfolio.positions import Position, after_fill
 
 AT = datetime(2026, 1, 5, 9, 15, tzinfo=IST)
 
@@ -51,6 +54,7 @@ def fill(quantity: int, trade_id: str = "t1", price: str = "100.05") -> Filled:
     return Filled("paper", trade_id, quantity, Decimal(price), AT)
 
 
+STOP: dict[str, object] = {"order_type": OrderType.SL_M, "trigger_price": Decimal(100)}
 ACK = Accepted("v1", AT)
 UNKNOWN = OutcomeUnknown("timeout")
 
@@ -89,7 +93,16 @@ def test_fold(events: Sequence[OrderEvent], status: Status, filled: int) -> None
         ([Initialized(), Submitted(), ACK, fill(0)], "fill quantity=0"),
         ([Initialized(), Submitted(), ACK, fill(4), fill(4)], "trade t1 is booked already"),
         ([Initialized(), Submitted(), ACK, fill(10), fill(1, "t2")], "status=FILLED does not admit FILLED"),
-        ([Initialized(), Submitted(), ACK, Cancelled("x"), fill(1)], "status=CANCELLED does not admit FILLED"),
+        ([Initialized(), Submitted(), Rejected("x"), fill(1)], "status=REJECTED does not admit FILLED"),
+        ([Initialized(), Submitted(), ACK, ACK], "status=ACCEPTED does not admit ACCEPTED"),
+        ([Initialized(), Submitted(), fill(1), ACK, ACK], "is acknowledged already, as v1"),
+        ([Initialized(), Submitted(), fill(1), CancelRequested("c"), Rejected("x")], "has filled 1 shares"),
+        ([Initialized(), Submitted(), ACK, CancelRequested("c"), UNKNOWN], "its outcome is not in doubt"),
+        ([Initialized(), Submitted(), ACK, CancelRequested("c"), Triggered(AT)], "has no trigger"),
+        ([Initialized(), Submitted(), fill(1), ModifyRequested(5)], "is not acknowledged yet"),
+        ([Initialized(), Submitted(), ACK, fill(5), ModifyRequested(5)], "modify quantity=5, filled already=5"),
+        ([Initialized(), Submitted(), ACK, CancelRequested("c"), Modified(5)], "has no modification on its way"),
+        ([Initialized(), Submitted(), ACK, CancelRequested("c"), CancelRequested("c")], "does not admit CANCEL_"),
     ],
 )
 def test_fold_refuses(events: Sequence[OrderEvent], message: str) -> None:
@@ -97,38 +110,19 @@ def test_fold_refuses(events: Sequence[OrderEvent], message: str) -> None:
         fold(request(), events)
 
 
-events_of_any_kind = st.one_of(
-    st.sampled_from([Submitted(), ACK, UNKNOWN, Rejected("r"), Denied("d"), Cancelled("c"), Expired("e")]),
-    st.builds(fill, st.integers(1, 12), st.sampled_from(["t1", "t2", "t3"])),
-)
-
-
-@given(st.lists(events_of_any_kind, max_size=12))
-def test_state_machine_keeps_its_invariants(events: list[OrderEvent]) -> None:
-    order = start(request(), Initialized())
-    accepted: list[OrderEvent] = [Initialized()]
-    for event in events:
-        try:
-            after = apply(order, event)
-        except IllegalTransition:
-            continue
-        assert order.status not in TERMINAL
-        assert isinstance(event, ADMITTED[order.status])
-        accepted.append(event)
-        order = after
-    fills = [e for e in accepted if isinstance(e, Filled)]
-    assert order.filled_quantity == sum(e.quantity for e in fills) <= order.request.quantity
-    assert (order.status is Status.FILLED) == (order.remaining == 0)
-    assert len({e.trade_id for e in fills}) == len(fills)
-    stored = [from_payload(e.kind, to_payload(e)) for e in accepted]
-    assert fold(order.request, stored) == order
-
-
 def test_every_event_survives_storage() -> None:
     events = [Initialized(), Denied("d"), Submitted(), ACK, Accepted("v", None), Rejected("r"), UNKNOWN, fill(3)]
-    events += [Cancelled("c"), Expired("e")]
+    events += [Cancelled("c"), Expired("e"), Triggered(AT), CancelRequested("c"), CancelRejected("no")]
+    events += [ModifyRequested(5), Modified(5, Decimal("1.10"), Decimal("1.05")), ModifyRejected("no")]
+    events += [Filled("paper", "t9", 1, Decimal("100.05"), AT, Decimal("0.123456"))]
     assert {e.kind for e in events} == set(KINDS)
     assert [from_payload(e.kind, to_payload(e)) for e in events] == events
+
+
+def test_fill_that_was_stored_before_there_were_charges_still_folds() -> None:
+    payload = to_payload(fill(3))
+    del payload["charges"]
+    assert from_payload("FILLED", payload) == fill(3)
 
 
 def test_unknown_kind_of_event_is_refused() -> None:
@@ -144,6 +138,24 @@ def test_unknown_kind_of_event_is_refused() -> None:
         ({"order_type": OrderType.LIMIT}, "limit_price=None: a LIMIT order needs a price"),
         ({"order_type": OrderType.LIMIT, "limit_price": Decimal(0)}, "limit_price=0"),
         ({"limit_price": Decimal(5)}, "limit_price=5: a MARKET order has none"),
+        ({"trigger_price": Decimal(5)}, "trigger_price=5: a MARKET order has none"),
+        (STOP | {"trigger_price": None}, "trigger_price=None: an SL-M order needs a price above 0"),
+        (STOP | {"limit_price": Decimal(5)}, "limit_price=5: an SL-M order has none"),
+        (STOP | {"time_in_force": TimeInForce.IOC}, "time_in_force=IOC: an SL-M order waits for its trigger"),
+        (
+            STOP | {"order_type": OrderType.SL, "limit_price": Decimal(99)},
+            "trigger_price=100: must not be above limit_price=99 of a BUY order",
+        ),
+        (
+            STOP | {"order_type": OrderType.SL, "limit_price": Decimal(101), "side": Side.SELL},
+            "trigger_price=100: must not be below limit_price=101 of a SELL order",
+        ),
+        ({"market_protection_percent": Decimal(0)}, "market_protection_percent=0: must be above 0"),
+        (
+            {"order_type": OrderType.LIMIT, "limit_price": Decimal(5), "market_protection_percent": Decimal(1)},
+            "its limit protects the order",
+        ),
+        ({"mode": Mode.LIVE}, "algo_id=None: a LIVE order needs the exchange's tag"),
     ],
 )
 def test_wrong_request_is_refused(changes: dict[str, object], message: str) -> None:
@@ -156,43 +168,20 @@ def test_order_id_follows_from_account_and_client_order_id() -> None:
     assert len({request().order_id, request(account="b").order_id, request(client_order_id="b").order_id}) == 3
 
 
+def test_what_our_settings_add_to_a_request_does_not_make_it_another_order() -> None:
+    """An order repeated after a change of settings is found again, with the mode and protection it was made with."""
+    old = request()
+    again = request(mode=Mode.LIVE, algo_id="tag", market_protection_percent=Decimal(3))
+    assert old.is_repeated_by(again)
+    assert not request(market_protection_percent=Decimal(2)).is_repeated_by(again)
+    assert not old.is_repeated_by(request(quantity=11))
+    assert not request(**STOP).is_repeated_by(request(**STOP | {"trigger_price": Decimal(99)}))
+
+
 def test_average_price() -> None:
     order = fold(request(quantity=3), [Initialized(), Submitted(), fill(1, "a", "10"), fill(2, "b", "10.5")])
     assert order.average_price == Decimal("10.3333")
     assert Order(request=request(), status=Status.ACCEPTED, seq=3).average_price is None
-
-
-@pytest.mark.parametrize(
-    ("fills", "quantity", "cost", "realised"),
-    [
-        ([(Side.BUY, 10, "100"), (Side.SELL, 4, "110")], 6, "600", "40"),
-        ([(Side.BUY, 10, "100"), (Side.SELL, 10, "90")], 0, "0", "-100"),
-        ([(Side.SELL, 10, "100"), (Side.BUY, 4, "90")], -6, "-600", "40"),
-        ([(Side.BUY, 5, "100"), (Side.SELL, 8, "120")], -3, "-360", "100"),
-        ([(Side.BUY, 1, "10"), (Side.BUY, 2, "11"), (Side.SELL, 1, "12")], 2, "21.33333333", "1.33333333"),
-    ],
-)
-def test_position(fills: list[tuple[Side, int, str]], quantity: int, cost: str, realised: str) -> None:
-    position = Position()
-    for side, shares, price in fills:
-        position = after_fill(position, side, shares, Decimal(price))
-    assert position == Position(quantity=quantity, cost=Decimal(cost), realised_pnl=Decimal(realised))
-
-
-prices = st.decimals(Decimal("0.05"), Decimal(50_000), places=2)
-
-
-@given(st.lists(st.tuples(st.sampled_from(Side), st.integers(1, 5000), prices), max_size=30))
-def test_positions_conserve_cash(fills: list[tuple[Side, int, Decimal]]) -> None:
-    position, cash, shares = Position(), Decimal(0), 0
-    for side, quantity, price in fills:
-        position = after_fill(position, side, quantity, price)
-        cash -= side.sign * quantity * price
-        shares += side.sign * quantity
-        assert position.quantity == shares
-        assert position.realised_pnl - position.cost == cash
-        assert position.cost * position.quantity >= 0
-        assert position.quantity or position.cost == 0
 
 
 def test_prices() -> None:

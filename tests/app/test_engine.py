@@ -19,7 +19,10 @@ from trading.domain.events import Filled, OrderEvent, from_payload
 from trading.domain.lifecycle import fold
 from trading.execution.desk import Desk
 from trading.execution.paper import PaperBroker
+from trading.execution.scenario import Scenario
 from trading.marketdata.source import Source, open_source
+from trading.risk.killswitch import TradingState
+from trading.services.state import state
 from trading.storage.orders import REQUEST, STATE, order_of
 from trading.strategies.ema import EmaCrossover
 
@@ -56,7 +59,7 @@ def booked(stage: Stage) -> list[str]:
 def expected(source: Source, steps: int) -> list[str]:
     """The order list of the same steps played in memory."""
     listed = {instrument.symbol: instrument for instrument in source.instruments}
-    desk = Desk(PaperBroker(7, listed), (EmaCrossover(),), listed)
+    desk = Desk(PaperBroker(Scenario(seed=7), listed), (EmaCrossover(),), listed)
     return lines(run(desk, itertools.islice(source.steps(1), steps), source.feed_id))
 
 
@@ -253,6 +256,27 @@ def test_restarted_database_is_waited_for(stage: Stage) -> None:
     same_orders(stage, open_source("synthetic", 7))
 
 
+def test_kill_switch_stops_orders_and_lets_the_market_go_on(stage: Stage) -> None:
+    """What was placed and not sent is cancelled, nothing new is taken, and a reset opens it again."""
+    stage.start("feed")
+    engine, api = stage.start("engine"), stage.start("api")
+    eventually(lambda: played(stage) > 250, 40, "bars")
+    engine.stop()
+    waiting = post(api, order(client_order_id="waiting")).json()["id"]
+    state(stage.settings, TradingState.HALTED, "a drill", "ann")
+    stage.start("engine")
+    eventually(lambda: get(api, f"/v1/orders/{waiting}").json()["status"] == "CANCELLED", 20, "it is cancelled")
+    assert kinds(api, f"/v1/orders/{waiting}") == ["INITIALIZED", "CANCELLED"]
+    before, placed = played(stage), stage.query("SELECT count(*) FROM orders")
+    eventually(lambda: played(stage) > before + 20, 20, "bars are played on")
+    assert stage.query("SELECT count(*) FROM orders") == placed
+    denied = post(api, order(client_order_id="denied"))
+    assert (denied.status_code, denied.json()["code"]) == (422, "RISK_HALTED")
+    state(stage.settings, TradingState.ACTIVE, "the drill is over", "ann")
+    answer = post(api, order(client_order_id="after")).json()
+    eventually(lambda: get(api, f"/v1/orders/{answer['id']}").json()["status"] == "FILLED", 20, "it trades again")
+
+
 def test_engine_refuses_to_trade_on_a_book_that_disagrees(stage: Stage) -> None:
     stage.start("feed")
     engine = stage.start("engine")
@@ -264,3 +288,4 @@ def test_engine_refuses_to_trade_on_a_book_that_disagrees(stage: Stage) -> None:
     eventually(lambda: "IllegalTransition" in engine.get("/health/ready").text, 30, "it is not ready, and says why")
     assert played(stage) == before
     assert "its events and its row disagree" in engine.log.read_text()
+    assert stage.query("SELECT state, cause FROM trading_state_event") == [("HALTED", "RECONCILIATION")]

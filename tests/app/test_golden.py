@@ -14,6 +14,7 @@ from trading.domain.events import Filled
 from trading.domain.lifecycle import fold
 from trading.execution.desk import Desk
 from trading.execution.paper import PaperBroker
+from trading.execution.scenario import Scenario
 from trading.marketdata.source import Source, open_source
 from trading.strategies.ema import EmaCrossover
 
@@ -23,7 +24,7 @@ GOLDEN_SYNTHETIC = "4072e4c2b5574b49414bc484857c592f3bb79e1b1bee5eb9a7c1222a1b58
 
 def trade(source: Source, steps: int) -> MemoryLedger:
     listed = {instrument.symbol: instrument for instrument in source.instruments}
-    desk = Desk(PaperBroker(7, listed), (EmaCrossover(),), listed)
+    desk = Desk(PaperBroker(Scenario(seed=7), listed), (EmaCrossover(),), listed)
     return run(desk, islice(source.steps(1), steps), source.feed_id)
 
 

@@ -1,6 +1,5 @@
 """The paper venue, by table: which price, how much, when an order ends."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -13,11 +12,12 @@ from trading.domain.events import Accepted, Cancelled, Expired, Filled, Initiali
 from trading.domain.instruments import Instrument
 from trading.domain.lifecycle import apply, fold
 from trading.domain.orders import Order, OrderType, Side, TimeInForce
-from trading.execution.paper import PARTICIPATION_PERCENT, PaperBroker
+from trading.execution.paper import PaperBroker
+from trading.execution.scenario import Scenario
 from trading.marketdata.bars import Bar, Step
 
 LISTED = {"RELIANCE": Instrument(symbol="RELIANCE", exchange="NSE", tick_size=Decimal("0.10"))}
-BROKER = PaperBroker(7, LISTED)
+BROKER = PaperBroker(Scenario(seed=7), LISTED)
 MINUTE = timedelta(minutes=1)
 
 
@@ -59,7 +59,7 @@ def test_quantity_is_a_part_of_the_volume_shared_in_order_of_arrival() -> None:
     step = Step(1, AT, (bar(volume=100),))
     orders = [working(client_order_id=name, quantity=8) for name in "abc"]
     fills = [r.event for r in BROKER.reports(step, None, orders) if isinstance(r.event, Filled)]
-    low, high = PARTICIPATION_PERCENT
+    low, high = BROKER.scenario.participation_percent
     assert low <= sum(f.quantity for f in fills) <= high
     assert next(f.quantity for f in fills) == 8 or len(fills) == 1
 
@@ -83,7 +83,7 @@ def test_ioc_cancels_what_it_did_not_get() -> None:
 
 
 def test_day_order_expires_when_the_next_session_begins() -> None:
-    order = replace(working(**limit(Side.BUY, "900")), accepted_at=AT)
+    order = working(**limit(Side.BUY, "900"))._replace(accepted_at=AT)
     later = AT + MINUTE
     tomorrow = AT + timedelta(days=1)
     assert BROKER.reports(Step(2, later, (bar(at=later),)), AT, [order]) == []
@@ -92,7 +92,7 @@ def test_day_order_expires_when_the_next_session_begins() -> None:
 
 
 def test_day_order_placed_after_the_close_trades_in_the_next_session() -> None:
-    order = replace(working(), accepted_at=AT)
+    order = working()._replace(accepted_at=AT)
     tomorrow = AT + timedelta(days=1)
     [report] = BROKER.reports(Step(2, tomorrow, (bar(at=tomorrow),)), AT, [order])
     assert isinstance(report.event, Filled)
@@ -101,7 +101,7 @@ def test_day_order_placed_after_the_close_trades_in_the_next_session() -> None:
 def test_answers_are_the_same_in_another_process() -> None:
     """Trade ids are a hash of the venue's facts: a restarted engine cannot book a trade twice."""
     step = Step(9, AT, (bar(),))
-    again = PaperBroker(7, dict(LISTED))
+    again = PaperBroker(Scenario(seed=7), dict(LISTED))
     assert BROKER.reports(step, None, [working()]) == again.reports(step, None, [working()])
     first, second = (BROKER.reports(Step(number, AT, (bar(),)), None, [working()])[0].event for number in (9, 10))
     assert isinstance(first, Filled)

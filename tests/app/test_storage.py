@@ -14,11 +14,12 @@ import pytest
 
 from tests.app.credentials import Credentials
 from tests.app.stage import Stage
-from tests.app.test_domain import AT, request
+from tests.app.test_domain import AT
+from tests.app.test_domain import request as bare_request
 from trading.domain.errors import IllegalTransition
 from trading.domain.events import Accepted, Filled, Submitted
 from trading.domain.instruments import Instrument
-from trading.domain.orders import Order, OrderRequest, Product, Side, Status
+from trading.domain.orders import MARKET_PROTECTION_PERCENT, Order, OrderRequest, Product, Side, Status
 from trading.marketdata.bars import Bar, Step
 from trading.portfolio.positions import Position, after_fill
 from trading.risk.checks import Limits
@@ -34,6 +35,11 @@ pytestmark = pytest.mark.cluster
 
 LISTED = [Instrument(symbol="RELIANCE", exchange="NSE", tick_size=Decimal("0.10"))]
 STEP = Step(1, AT, (Bar("RELIANCE", AT, Decimal(100), Decimal(101), Decimal(99), Decimal(100), 1000),))
+
+
+def request(**changes: object) -> OrderRequest:
+    """A request with the protection that a MARKET order needs."""
+    return bare_request(**{"market_protection_percent": MARKET_PROTECTION_PERCENT} | changes)
 
 
 def open_market(stage: Stage) -> None:
@@ -62,7 +68,7 @@ def test_migrations_run_once_from_many_replicas(stage: Stage) -> None:
     stage.env["TRADING_POSTGRES_DATABASE"] = f"{stage.database}_b"
     with ThreadPoolExecutor(4) as threads:
         applied = list(threads.map(lambda _: migrate(stage.logins(), wait_s=10), range(4)))
-    assert sorted(applied) == [[], [], [], ["0001_orders.sql"]]
+    assert sorted(applied) == [[], [], [], ["0001_orders.sql", "0002_terms_and_charges.sql"]]
     with stage.connect() as connection:
         assert is_current(connection)
         connection.execute("UPDATE schema_migration SET sha256 = 'x'")

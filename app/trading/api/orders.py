@@ -18,7 +18,7 @@ from trading.api.schemas import (
     PositionOut,
     PositionQuery,
 )
-from trading.domain.orders import OrderRequest, Status
+from trading.domain.orders import Mode, OrderRequest, Status
 from trading.storage import queries
 from trading.storage.connection import Connection
 from trading.storage.orders import place
@@ -52,6 +52,9 @@ def place_order(json_data: PlaceOrder) -> tuple[OrderOut, int]:
         time_in_force=json_data.time_in_force,
         quantity=json_data.quantity,
         limit_price=json_data.limit_price,
+        trigger_price=json_data.trigger_price,
+        market_protection_percent=json_data.protection(),
+        mode=Mode.PAPER,
     )
 
     def work(connection: Connection) -> tuple[queries.OrderRow | None, bool]:

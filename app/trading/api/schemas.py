@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StrictInt
 
-from trading.domain.orders import OrderType, Product, Side, Status, TimeInForce
+from trading.domain.orders import MARKET_PROTECTION_PERCENT, Mode, OrderType, Product, Side, Status, TimeInForce
 from trading.storage.queries import EventRow, OrderRow, PositionRow
 
 MAX_PAGE = 500
@@ -18,6 +18,7 @@ Price = Annotated[
     PlainSerializer(lambda value: format(value, "f"), return_type=str, when_used="json"),
     Field(examples=["2901.10"]),
 ]
+Percent = Annotated[Decimal, PlainSerializer(lambda value: format(value, "f"), return_type=str, when_used="json")]
 
 
 class Model(BaseModel):
@@ -45,13 +46,36 @@ class PlaceOrder(Model):
         gt=0,
         max_digits=12,
         decimal_places=4,
-        description="Rupees, on the symbol's tick; with LIMIT only.",
+        description="Rupees, on the symbol's tick; with LIMIT and SL only.",
         examples=["2901.10"],
     )
+    trigger_price: Price | None = Field(
+        default=None,
+        gt=0,
+        max_digits=12,
+        decimal_places=4,
+        description="Rupees, on the symbol's tick; with SL and SL-M only.",
+        examples=["2895.00"],
+    )
+    market_protection_percent: Percent | None = Field(
+        default=None,
+        gt=0,
+        lt=100,
+        max_digits=4,
+        decimal_places=2,
+        description="How far from the last price MARKET and SL-M may trade; 3 when left out.",
+        examples=["3"],
+    )
+
+    def protection(self) -> Decimal | None:
+        """The protection of the order that is meant."""
+        if self.market_protection_percent is None and not self.type.has_limit:
+            return MARKET_PROTECTION_PERCENT
+        return self.market_protection_percent
 
 
 class OrderOut(Model):
-    """An order and what has become of it."""
+    """An order and what has become of it; quantity and prices as they are now, after modifications."""
 
     id: UUID
     account: str
@@ -63,6 +87,10 @@ class OrderOut(Model):
     time_in_force: TimeInForce
     quantity: int
     limit_price: Price | None
+    trigger_price: Price | None
+    market_protection_percent: Percent | None
+    strategy_id: str | None
+    mode: Mode
     status: Status
     filled_quantity: int
     average_price: Price | None
@@ -82,8 +110,12 @@ class OrderOut(Model):
             type=request.order_type,
             product=request.product,
             time_in_force=request.time_in_force,
-            quantity=request.quantity,
-            limit_price=request.limit_price,
+            quantity=order.quantity,
+            limit_price=order.limit_price,
+            trigger_price=order.trigger_price,
+            market_protection_percent=request.market_protection_percent,
+            strategy_id=request.strategy_id,
+            mode=request.mode,
             status=order.status,
             filled_quantity=order.filled_quantity,
             average_price=order.average_price,
@@ -130,7 +162,7 @@ class EventList(Model):
 
 
 class PositionOut(Model):
-    """A position; `quantity` is below 0 when short. Profit is before charges."""
+    """A position; `quantity` is below 0 when short. Profit is before charges, which are not rounded."""
 
     account: str
     symbol: str
@@ -138,6 +170,7 @@ class PositionOut(Model):
     quantity: int
     average_price: Price | None
     realised_pnl: Price
+    charges: Price
 
     @classmethod
     def of(cls, row: PositionRow) -> Self:
@@ -149,6 +182,7 @@ class PositionOut(Model):
             quantity=row.position.quantity,
             average_price=row.position.average_price,
             realised_pnl=row.position.realised_pnl,
+            charges=row.position.charges,
         )
 
 

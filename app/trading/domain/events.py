@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
+from trading.domain.orders import ZERO
+
 
 @dataclass(frozen=True, slots=True)
 class OrderEvent:
@@ -62,8 +64,21 @@ class OutcomeUnknown(OrderEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class Triggered(OrderEvent):
+    """The trigger price of an SL or SL-M order has traded; from `market_time` on it works as LIMIT or MARKET."""
+
+    kind = "TRIGGERED"
+    market_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Filled(OrderEvent):
-    """A trade, whole or partial. `price` is in rupees a share; `(venue, trade_id)` is unique for ever."""
+    """A trade, whole or partial; `(venue, trade_id)` is unique for ever.
+
+    Attributes:
+        price: rupees a share.
+        charges: what the contract note adds to this trade (unrounded rupees); 0 in events before there were charges.
+    """
 
     kind = "FILLED"
     venue: str
@@ -71,11 +86,56 @@ class Filled(OrderEvent):
     quantity: int
     price: Decimal
     market_time: datetime
+    charges: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class ModifyRequested(OrderEvent):
+    """New terms are asked for, whole and not as differences; stored before the venue is called."""
+
+    kind = "MODIFY_REQUESTED"
+    quantity: int
+    limit_price: Decimal | None = None
+    trigger_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Modified(OrderEvent):
+    """The venue has these terms now."""
+
+    kind = "MODIFIED"
+    quantity: int
+    limit_price: Decimal | None = None
+    trigger_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModifyRejected(OrderEvent):
+    """The venue keeps the terms that it had."""
+
+    kind = "MODIFY_REJECTED"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested(OrderEvent):
+    """We want it gone; stored before the venue is called. Fills may still come."""
+
+    kind = "CANCEL_REQUESTED"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRejected(OrderEvent):
+    """The venue did not cancel it."""
+
+    kind = "CANCEL_REJECTED"
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Cancelled(OrderEvent):
-    """The rest will not be filled (IOC remainder, or on request)."""
+    """The rest will not be filled (IOC remainder, on request, or never sent). A trade made before may still be told."""
 
     kind = "CANCELLED"
     reason: str
@@ -89,6 +149,7 @@ class Expired(OrderEvent):
     reason: str
 
 
+DECIMALS = frozenset({"price", "charges", "limit_price", "trigger_price"})
 KINDS: Mapping[str, type[OrderEvent]] = {
     event.kind: event
     for event in (
@@ -98,7 +159,13 @@ KINDS: Mapping[str, type[OrderEvent]] = {
         Accepted,
         Rejected,
         OutcomeUnknown,
+        Triggered,
         Filled,
+        ModifyRequested,
+        Modified,
+        ModifyRejected,
+        CancelRequested,
+        CancelRejected,
         Cancelled,
         Expired,
     )
@@ -111,7 +178,7 @@ def to_payload(event: OrderEvent) -> dict[str, str | int | None]:
 
 
 def from_payload(kind: str, payload: Mapping[str, str | int | None]) -> OrderEvent:
-    """The inverse of `to_payload`.
+    """The inverse of `to_payload`; fields that a payload of an older version lacks have their defaults.
 
     Raises:
         ValueError: a kind that this version does not know.
@@ -134,6 +201,6 @@ def _to_json(value: object) -> str | int | None:
 def _from_json(name: str, value: str | int | None) -> object:
     if name == "market_time" and isinstance(value, str):
         return datetime.fromisoformat(value)
-    if name == "price":
+    if name in DECIMALS and value is not None:
         return Decimal(str(value))
     return value

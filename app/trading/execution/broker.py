@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from trading.domain.events import Accepted, OrderEvent, OutcomeUnknown, Rejected
-from trading.domain.orders import Order
+from trading.domain.orders import Mode, Order
 from trading.marketdata.bars import Step
 
 
@@ -23,10 +23,14 @@ class BrokerAdapter(Protocol):
 
     Attributes:
         venue: stable name; trade ids are unique within it.
+        mode: of the orders that it takes; it rejects the others, so that a paper order cannot reach a real venue.
     """
 
     @property
     def venue(self) -> str: ...
+
+    @property
+    def mode(self) -> Mode: ...
 
     def submit(self, order: Order, market_time: datetime | None) -> Accepted | Rejected | OutcomeUnknown:
         """Hand an order over. Only a definitive refusal is `Rejected`; every doubt is `OutcomeUnknown`."""

@@ -1,26 +1,34 @@
-"""A paper venue: takes every order and fills it from the bars that follow.
+"""A paper venue: takes orders and fills them from the bars that follow.
 
-It keeps no state: working orders are what our own ledger says, chance is a hash of seed and market facts, and so a
-restarted engine gets the same fills with the same trade ids. Prices are the bid or ask around the next bar, never the
-bar on which the decision was made; quantity is limited to a part of the bar's volume. No charges yet.
+It keeps no state: working orders and their triggers are what our own ledger says, chance is a hash of seed and market
+facts, and so a restarted engine gets the same fills with the same trade ids. Prices are the bid or ask around the next
+bar, never the bar on which the decision was made; quantity is limited to a part of the bar's volume.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import ROUND_UP, Decimal
 
-from trading.domain.events import Accepted, Cancelled, Expired, Filled, Rejected
+from trading.costs.table import CostTable, nse_equity
+from trading.domain.events import (
+    Accepted,
+    Cancelled,
+    Expired,
+    Filled,
+    Modified,
+    ModifyRejected,
+    OrderEvent,
+    OutcomeUnknown,
+    Rejected,
+    Triggered,
+)
 from trading.domain.instruments import Instrument
 from trading.domain.lifecycle import apply
-from trading.domain.orders import Order, OrderType, Side, TimeInForce
-from trading.domain.prices import BASIS_POINT, to_tick
+from trading.domain.orders import Mode, Order, TimeInForce
 from trading.execution.broker import Report
+from trading.execution.matching import match
+from trading.execution.scenario import Scenario, digest
 from trading.marketdata.bars import Bar, Step
-
-HALF_SPREAD = 2 * BASIS_POINT
-PARTICIPATION_PERCENT = (5, 15)  # of a bar's volume, for all our orders in it together
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,68 +36,115 @@ class PaperBroker:
     """See the module.
 
     Attributes:
-        seed: of the volume that a bar leaves to us.
+        scenario: what the venue leaves to us of a bar, and how it misbehaves.
         instruments: by symbol; an order in any other is rejected.
+        costs: what its contract notes add to a trade.
     """
 
-    seed: int
+    scenario: Scenario
     instruments: Mapping[str, Instrument]
+    costs: CostTable = field(default_factory=nse_equity)
     venue: str = field(default="paper", init=False)
+    mode: Mode = field(default=Mode.PAPER, init=False)
 
-    def submit(self, order: Order, market_time: datetime | None) -> Accepted | Rejected:
+    def submit(self, order: Order, market_time: datetime | None) -> Accepted | Rejected | OutcomeUnknown:
         """See `BrokerAdapter.submit`; safe to repeat."""
-        if order.request.symbol not in self.instruments:
-            return Rejected(f"symbol={order.request.symbol} is not traded at {self.venue}")
-        return Accepted(_hash(self.venue, order.order_id), market_time)
+        if self._is_away(market_time):
+            return OutcomeUnknown(f"{self.venue} gave no answer")
+        return self._answer(order, market_time)
 
-    def query(self, order: Order, market_time: datetime | None) -> Accepted | Rejected:
+    def query(self, order: Order, market_time: datetime | None) -> Accepted | Rejected | None:
         """See `BrokerAdapter.query`: the venue's state is our ledger, so asking is as good as submitting."""
-        return self.submit(order, market_time)
+        if self._is_away(market_time):
+            return None
+        if self.scenario.happens(self.scenario.lost_percent, "lost", order.order_id):
+            return Rejected(f"the order never reached {self.venue}")
+        return self._answer(order, market_time)
 
     def reports(self, step: Step, previous_at: datetime | None, working: Sequence[Order]) -> Sequence[Report]:
         """See `BrokerAdapter.reports`."""
+        if not working or self._is_away(step.at):
+            return []
         bars = {bar.symbol: bar for bar in step.bars}
-        room = {symbol: self._room(bar) for symbol, bar in bars.items()}
+        room: dict[str, int] = {}
         result: list[Report] = []
         for order in working:
-            if _session_over(order, step, previous_at):
-                result.append(Report(order, Expired("the session of the order has ended")))
-                continue
-            bar = bars.get(order.request.symbol)
-            for report in self._match(order, step, bar, room) if bar else ():
-                result.append(report)
+            for event in self._play(order, step, previous_at, bars.get(order.request.symbol), room):
+                result.append(Report(order, event))
+                if self.scenario.happens(self.scenario.duplicate_percent, "twice", order.order_id, order.seq, event):
+                    result.append(Report(order, event))
         return result
 
-    def _match(self, order: Order, step: Step, bar: Bar, room: dict[str, int]) -> Iterator[Report]:
-        price = self._price(order, bar)
-        lot = self.instruments[bar.symbol].lot_size
-        quantity = min(order.remaining, room[bar.symbol] // lot * lot)
-        if price is not None and quantity > 0:
-            room[bar.symbol] -= quantity
-            trade_id = _hash(self.venue, order.order_id, step.number, bar.at.isoformat(), quantity, price)
-            fill = Filled(self.venue, trade_id, quantity, price, bar.at)
-            yield Report(order, fill)
-            order = apply(order, fill)
-        if order.is_open and order.request.time_in_force is TimeInForce.IOC:
-            yield Report(order, Cancelled("IOC remainder"))
+    def _play(
+        self, order: Order, step: Step, previous_at: datetime | None, bar: Bar | None, room: dict[str, int]
+    ) -> Iterator[OrderEvent]:
+        """What happens to one order in a step: requests are answered before the market opens."""
+        if _session_over(order, step, previous_at):
+            yield Expired("the session of the order has ended")
+            return
+        if order.is_cancel_requested:
+            yield Cancelled("on request")
+            return
+        if order.change is not None:
+            changed = self._change(order)
+            yield changed
+            order = apply(order, changed)
+        if bar is not None and order.is_open and not self._is_late(order, bar):
+            yield from self._match(order, step, bar, room)
 
-    def _price(self, order: Order, bar: Bar) -> Decimal | None:
-        """The price at which the order trades in this bar: at its open if it is marketable then, else at its limit."""
-        tick = self.instruments[bar.symbol].tick_size
-        half = max(tick, to_tick(bar.open * HALF_SPREAD, tick, ROUND_UP)) * order.request.side.sign
-        limit = order.request.limit_price
-        if order.request.order_type is OrderType.MARKET or limit is None:
-            return max(bar.open + half, tick)
-        best = bar.low if order.request.side is Side.BUY else bar.high
-        for touch, price in ((bar.open + half, bar.open + half), (best + half, limit)):
-            if (limit - touch) * order.request.side.sign >= 0:
-                return max(price, tick)
-        return None
+    def _match(self, order: Order, step: Step, bar: Bar, room: dict[str, int]) -> Iterator[OrderEvent]:
+        instrument = self.instruments[bar.symbol]
+        triggers, price, is_queued = match(order, bar, instrument.tick_size)
+        if triggers:
+            event = Triggered(bar.at)
+            yield event
+            order = apply(order, event)
+        if price is not None:
+            left = room[bar.symbol] if bar.symbol in room else self._room(bar)
+            reached = self._behind_the_queue(order, bar, left) if is_queued else left
+            quantity = min(order.remaining, reached // instrument.lot_size * instrument.lot_size)
+            room[bar.symbol] = left - quantity
+            if quantity > 0:
+                value = price * quantity
+                rates = self.costs.rates(bar.at.date(), order.request.product, order.request.side)
+                trade_id = digest(self.venue, order.order_id, step.number, bar.at.isoformat(), quantity, price)
+                charges = rates.total(value, order.filled_value)
+                yield Filled(self.venue, trade_id, quantity, price, bar.at, charges)
+                if quantity == order.remaining:
+                    return
+        if order.request.time_in_force is TimeInForce.IOC:
+            yield Cancelled("IOC remainder")
+
+    def _change(self, order: Order) -> Modified | ModifyRejected:
+        change = order.change
+        if change is None or change.quantity <= order.filled_quantity:
+            return ModifyRejected("the order has traded as much already")
+        return Modified(*change)
+
+    def _answer(self, order: Order, market_time: datetime | None) -> Accepted | Rejected:
+        if order.request.mode is not self.mode:
+            return Rejected(f"mode={order.request.mode}: {self.venue} takes {self.mode} orders only")
+        if order.request.symbol not in self.instruments:
+            return Rejected(f"symbol={order.request.symbol} is not traded at {self.venue}")
+        if self.scenario.happens(self.scenario.reject_percent, "reject", order.order_id):
+            return Rejected(f"{self.venue} refuses it")
+        return Accepted(digest(self.venue, order.order_id), market_time)
+
+    def _is_away(self, market_time: datetime | None) -> bool:
+        return market_time is not None and self.scenario.happens(self.scenario.outage_percent, "away", market_time)
+
+    def _is_late(self, order: Order, bar: Bar) -> bool:
+        return order.accepted_at is not None and bar.at <= order.accepted_at + self.scenario.latency
 
     def _room(self, bar: Bar) -> int:
-        low, high = PARTICIPATION_PERCENT
-        percent = low + int(_hash(self.seed, bar.symbol, bar.at.isoformat()), 16) % (high - low + 1)
+        low, high = self.scenario.participation_percent
+        percent = low + self.scenario.number(high - low + 1, bar.symbol, bar.at.isoformat())
         return bar.volume * percent // 100
+
+    def _behind_the_queue(self, order: Order, bar: Bar, room: int) -> int:
+        """What is left of the room for an order whose price was touched only: somebody was there before it."""
+        ahead = self.scenario.number(100, "queue", order.order_id, bar.at.isoformat())
+        return room * (100 - ahead) // 100
 
 
 def _session_over(order: Order, step: Step, previous_at: datetime | None) -> bool:
@@ -98,7 +153,3 @@ def _session_over(order: Order, step: Step, previous_at: datetime | None) -> boo
         return False
     lived = order.accepted_at is None or order.accepted_at < previous_at
     return lived and step.at.date() > previous_at.date()
-
-
-def _hash(*facts: object) -> str:
-    return hashlib.sha256("\n".join(map(str, facts)).encode()).hexdigest()[:24]

@@ -22,6 +22,7 @@ from trading.marketdata.bars import IST, Bar, Step
 from trading.marketdata.universe import Constituent, nifty50
 
 VERSION = 1  # of the generated numbers: a change of any draw is a new feed
+UNIVERSE = date(2025, 9, 30)  # the list of members that this version plays
 FIRST_DAY = date(2026, 1, 5)
 OPEN = time(9, 15)
 MINUTES = 375
@@ -54,7 +55,7 @@ class SyntheticSource:
     def __init__(self, seed: int) -> None:
         self.feed_id = f"synthetic-{VERSION}-{seed}"
         self._seed = seed
-        self._members = nifty50()
+        self._members = nifty50(UNIVERSE)
         self._sectors = sorted({member.sector for member in self._members})
 
     @property

@@ -9,18 +9,23 @@ from uuid import UUID
 from prometheus_client import Counter, Gauge, Histogram
 
 from trading.cache.client import Cache
-from trading.domain.events import OrderEvent, Submitted
+from trading.domain.errors import IllegalTransition
+from trading.domain.events import Cancelled, OrderEvent, Submitted
+from trading.domain.intake import is_news
 from trading.domain.orders import Order, OrderRequest, Status
 from trading.execution.desk import Desk
 from trading.execution.paper import PaperBroker
+from trading.execution.scenario import Scenario
 from trading.marketdata.bars import Step
 from trading.marketdata.history import History
 from trading.risk.checks import Limits
+from trading.risk.killswitch import Cause, TradingState, tighten
 from trading.services.bars import BarReader
 from trading.storage import orders
 from trading.storage.connection import Connection
 from trading.storage.leadership import require_token
 from trading.storage.market import Progress, active_progress, instruments, save_progress
+from trading.storage.tradingstate import lock_state, record, trading_state
 from trading.strategies.ema import EmaCrossover
 
 log = logging.getLogger(__name__)
@@ -104,7 +109,7 @@ class Session:
             require_token(self._connection, self._token)
             for strategy in desk.strategies:
                 orders.open_account(self._connection, strategy.name)
-        ledger = PostgresLedger(self._connection, orders.replay_open(self._connection), Limits())
+        ledger = PostgresLedger(self._connection, self._open_orders(), Limits())
         log.info("trading", extra={"feed": progress.feed_id, "step": progress.step, "open": len(ledger.open_orders())})
         self._reconcile(desk, ledger, progress.at)
         history = History(desk.window)
@@ -127,19 +132,35 @@ class Session:
                     if active and active.feed_id != progress.feed_id:
                         return
 
+    def _open_orders(self) -> Sequence[Order]:
+        """The open orders from their events; where these contradict the rows, nothing is traded any more."""
+        try:
+            return orders.replay_open(self._connection)
+        except IllegalTransition as error:
+            with self._connection.writing():
+                require_token(self._connection, self._token)
+                state = lock_state(self._connection)
+                change = tighten(state, TradingState.HALTED, Cause.RECONCILIATION, str(error), "engine")
+                if change:
+                    record(self._connection, change)
+            raise
+
     def _desk(self) -> Desk:
         listed = instruments(self._connection)
-        return Desk(PaperBroker(self._seed, listed), (EmaCrossover(),), listed)
+        return Desk(PaperBroker(Scenario(seed=self._seed), listed), (EmaCrossover(),), listed)
 
     def _reconcile(self, desk: Desk, ledger: PostgresLedger, market_time: datetime | None) -> None:
         """Ask the broker about every order whose answer we do not have."""
-        doubtful = [o for o in ledger.open_orders() if o.status in (Status.SUBMITTED, Status.UNKNOWN)]
+        doubtful = [o for o in ledger.open_orders() if o.venue_order_id is None and o.status is not Status.INITIALIZED]
         answers = [(order, desk.broker.query(order, market_time)) for order in doubtful]
         self._book(ledger, [(order, event) for order, event in answers if event])
 
     def _submit(self, desk: Desk, ledger: PostgresLedger, market_time: datetime | None) -> None:
         """Hand new orders to the broker: noted before, answered after, so that a crash between leaves a question."""
         new = orders.initialized(self._connection)
+        if new and trading_state(self._connection) is TradingState.HALTED:
+            self._book(ledger, [(order, Cancelled("halted before it was sent")) for order in new])
+            return
         submitted = self._book(ledger, [(order, Submitted()) for order in new])
         self._book(ledger, [(order, desk.broker.submit(order, market_time)) for order in submitted])
 
@@ -148,7 +169,7 @@ class Session:
             return []
         with self._connection.writing():
             require_token(self._connection, self._token)
-            return [ledger.append(order, event) for order, event in events]
+            return [ledger.append(order, event) for order, event in events if is_news(order, event)]
 
     def _play(self, desk: Desk, ledger: PostgresLedger, history: History, progress: Progress, step: Step) -> Progress:
         """Everything that a step causes and the note that it is played, in one transaction."""
@@ -157,7 +178,8 @@ class Session:
         with STEP_SECONDS.time(), self._connection.writing():
             require_token(self._connection, self._token)
             save_progress(self._connection, progress.feed_id, step)
-            desk.play(step, progress.at, history, ledger, progress.feed_id)
+            state = trading_state(self._connection)
+            desk.play(step, progress.at, history, ledger, progress.feed_id, state)
         STEP.set(step.number)
         return Progress(progress.feed_id, step.number, step.at)
 

@@ -1,5 +1,6 @@
 """Instruments, feeds, and how far the engine has played them."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,8 @@ from psycopg.types.json import Jsonb
 from trading.domain.instruments import Instrument
 from trading.marketdata.bars import IST, Step
 from trading.storage.connection import Connection
+
+INSTRUMENT = ", ".join(field.name for field in dataclasses.fields(Instrument))  # columns bear the fields' names
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +28,12 @@ def activate_feed(connection: Connection, feed_id: str, kind: str, instruments: 
     with connection.writing():
         with connection.cursor() as cursor:
             cursor.executemany(
-                "INSERT INTO instrument VALUES (%s, %s, %s, %s) ON CONFLICT (symbol) DO UPDATE SET "
-                "exchange = excluded.exchange, tick_size = excluded.tick_size, lot_size = excluded.lot_size",
-                [(i.symbol, i.exchange, i.tick_size, i.lot_size) for i in instruments],
+                f"INSERT INTO instrument ({INSTRUMENT}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) "  # noqa: S608
+                "ON CONFLICT (symbol) DO UPDATE SET exchange = excluded.exchange, tick_size = excluded.tick_size, "
+                "lot_size = excluded.lot_size, isin = excluded.isin, series = excluded.series, "
+                "freeze_quantity = excluded.freeze_quantity, lower_band_percent = excluded.lower_band_percent, "
+                "upper_band_percent = excluded.upper_band_percent",
+                [dataclasses.astuple(instrument) for instrument in instruments],
             )
         connection.execute(
             "INSERT INTO feed (feed_id, kind) VALUES (%s, %s) "
@@ -60,15 +66,15 @@ def save_progress(connection: Connection, feed_id: str, step: Step) -> None:
     connection.execute(
         "INSERT INTO feed_progress (feed_id, step, at, closes) VALUES (%(feed)s, %(step)s, %(at)s, %(closes)s) "
         "ON CONFLICT (feed_id) DO UPDATE SET step = excluded.step, at = excluded.at, "
-        "closes = feed_progress.closes || excluded.closes, updated_at = clock_timestamp()",
-        {"feed": feed_id, "step": step.number, "at": step.at, "closes": Jsonb(closes)},
+        "closes = feed_progress.closes || excluded.closes, updated_at = clock_timestamp(), "
+        "previous_closes = CASE WHEN (feed_progress.at AT TIME ZONE %(zone)s)::date "
+        "< (excluded.at AT TIME ZONE %(zone)s)::date THEN feed_progress.closes ELSE feed_progress.previous_closes END",
+        {"feed": feed_id, "step": step.number, "at": step.at, "closes": Jsonb(closes), "zone": IST.key},
     )
 
 
 def instruments(connection: Connection) -> Mapping[str, Instrument]:
     """All instruments on record, by symbol."""
-    rows = connection.execute("SELECT symbol, exchange, tick_size, lot_size FROM instrument")
-    return {
-        symbol: Instrument(symbol=symbol, exchange=exchange, tick_size=tick, lot_size=lot)
-        for symbol, exchange, tick, lot in rows
-    }
+    rows = connection.execute(f"SELECT {INSTRUMENT} FROM instrument")  # noqa: S608 - a constant
+    names = [field.name for field in dataclasses.fields(Instrument)]
+    return {row[0]: Instrument(**dict(zip(names, row, strict=True))) for row in rows}

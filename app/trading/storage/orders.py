@@ -1,46 +1,30 @@
 """Orders in PostgreSQL: placing, events, positions. Every function works inside the caller's transaction."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from trading.costs.table import nse_equity
 from trading.domain.errors import IllegalTransition
 from trading.domain.events import Denied, Filled, Initialized, OrderEvent, from_payload, to_payload
-from trading.domain.instruments import Instrument
 from trading.domain.lifecycle import apply, fold, start
-from trading.domain.orders import Order, OrderRequest, OrderType, Product, Side, Status, TimeInForce
-from trading.portfolio.positions import Position, after_fill
-from trading.risk.checks import Context, Limits, check
+from trading.domain.orders import Mode, Order, OrderRequest, OrderType, Product, Side, Status, Terms, TimeInForce
+from trading.portfolio.positions import Position, book
+from trading.risk.checks import Limits, check
 from trading.storage.connection import Connection
 from trading.storage.errors import ClientOrderIdReused
+from trading.storage.riskcontext import OPEN, risk_context
 
-REQUEST = "account, client_order_id, symbol, side, type, product, time_in_force, quantity, limit_price"
-STATE = "status, seq, filled_quantity, filled_value, accepted_at, reason"
-OPEN = "('INITIALIZED', 'SUBMITTED', 'UNKNOWN', 'ACCEPTED', 'PARTIALLY_FILLED')"  # the predicate of index orders_open
-
-CONTEXT = f"""
-SELECT i.exchange, i.tick_size, i.lot_size,
-    (SELECT (p.closes ->> %(symbol)s)::numeric
-       FROM feed JOIN feed_progress p USING (feed_id) ORDER BY activated_at DESC LIMIT 1),
-    coalesce((SELECT quantity FROM position
-               WHERE account = %(account)s AND symbol = %(symbol)s AND product = %(product)s), 0),
-    coalesce(sum(o.quantity - o.filled_quantity) FILTER (WHERE o.side = 'BUY'), 0),
-    coalesce(sum(o.quantity - o.filled_quantity) FILTER (WHERE o.side = 'SELL'), 0),
-    (SELECT count(*) FROM orders
-      WHERE account = %(account)s AND created_at > clock_timestamp() - interval '1 second' AND status <> 'DENIED'),
-    (SELECT count(*) FROM orders
-      WHERE account = %(account)s AND created_at > clock_timestamp() - make_interval(secs => %(window)s)
-        AND status <> 'DENIED' AND symbol = %(symbol)s AND side = %(side)s AND type = %(type)s AND product = %(product)s
-        AND quantity = %(quantity)s AND limit_price IS NOT DISTINCT FROM %(limit_price)s::numeric)
-  FROM (VALUES (1)) AS one
-  LEFT JOIN instrument i ON i.symbol = %(symbol)s
-  LEFT JOIN orders o ON o.account = %(account)s AND o.symbol = %(symbol)s AND o.product = %(product)s
-        AND o.status IN {OPEN}
- GROUP BY i.symbol
-"""  # noqa: S608 - only constants of this file are put in
+REQUEST = (
+    "account, client_order_id, symbol, side, type, product, time_in_force, quantity, limit_price, trigger_price, "
+    "market_protection_percent, strategy_id, algo_id, mode"
+)
+STATE = (
+    "status, seq, filled_quantity, filled_value, accepted_at, reason, "
+    "modified_quantity, modified_limit_price, modified_trigger_price"
+)
 
 
 def open_account(connection: Connection, account: str) -> None:
@@ -63,14 +47,14 @@ def place(connection: Connection, request: OrderRequest, limits: Limits, *, pace
     connection.execute("SELECT FROM account WHERE account = %s FOR NO KEY UPDATE", (request.account,))
     known = find(connection, request.order_id)
     if known:
-        if known.request != request:
+        if not known.request.is_repeated_by(request):
             raise ClientOrderIdReused(
                 f"client_order_id={request.client_order_id}: names another order of this account; take a new one"
             )
         return known, False
     events: list[OrderEvent] = [Initialized()]
     order = start(request, events[0])
-    denial = check(request, _context(connection, request, limits, paced=paced), limits)
+    denial = check(request, risk_context(connection, columns(request), limits, paced=paced), limits)
     if denial:
         events.append(Denied(str(denial)))
         order = apply(order, events[1])
@@ -90,8 +74,9 @@ def append(connection: Connection, order: Order, event: OrderEvent) -> Order:
     _insert_event(connection, order.order_id, after.seq, event)
     cursor = connection.execute(
         "UPDATE orders SET status = %(status)s, seq = %(seq)s, filled_quantity = %(filled_quantity)s, "
-        "filled_value = %(filled_value)s, accepted_at = %(accepted_at)s, reason = %(reason)s "
-        "WHERE id = %(id)s AND seq = %(seq)s - 1",
+        "filled_value = %(filled_value)s, accepted_at = %(accepted_at)s, reason = %(reason)s, "
+        "modified_quantity = %(modified_quantity)s, modified_limit_price = %(modified_limit_price)s, "
+        "modified_trigger_price = %(modified_trigger_price)s WHERE id = %(id)s AND seq = %(seq)s - 1",
         _state(after) | {"id": order.order_id},
     )
     if cursor.rowcount != 1:
@@ -102,7 +87,7 @@ def append(connection: Connection, order: Order, event: OrderEvent) -> Order:
 
 
 def find(connection: Connection, order_id: UUID) -> Order | None:
-    """The order as its row says, without the trades behind it."""
+    """The order as its row says: without the trades behind it, the acknowledgement, and what is on its way."""
     row = connection.execute(f"SELECT {REQUEST}, {STATE} FROM orders WHERE id = %s", (order_id,)).fetchone()  # noqa: S608
     return order_of(row) if row else None
 
@@ -148,8 +133,9 @@ def holdings(connection: Connection, account: str) -> Mapping[str, int]:
 
 def order_of(row: Sequence[Any]) -> Order:
     """An order from the columns `REQUEST`, `STATE`."""
-    account, client_order_id, symbol, side, kind, product, tif, quantity, limit_price = row[:9]
-    status, seq, filled_quantity, filled_value, accepted_at, reason = row[9:15]
+    account, client_order_id, symbol, side, kind, product, tif, quantity, limit, trigger = row[:10]
+    protection, strategy_id, algo_id, mode = row[10:14]
+    status, seq, filled_quantity, filled_value, accepted_at, reason, *modified = row[14:23]
     return Order(
         request=OrderRequest(
             account=account,
@@ -160,7 +146,12 @@ def order_of(row: Sequence[Any]) -> Order:
             product=Product(product),
             time_in_force=TimeInForce(tif),
             quantity=quantity,
-            limit_price=limit_price,
+            limit_price=limit,
+            trigger_price=trigger,
+            market_protection_percent=protection,
+            strategy_id=strategy_id,
+            algo_id=algo_id,
+            mode=Mode(mode),
         ),
         status=Status(status),
         seq=seq,
@@ -168,24 +159,12 @@ def order_of(row: Sequence[Any]) -> Order:
         filled_value=filled_value,
         accepted_at=accepted_at,
         reason=reason,
+        modified=Terms(*modified) if modified[0] is not None else None,
     )
 
 
-def _context(connection: Connection, request: OrderRequest, limits: Limits, *, paced: bool) -> Context:
-    row = connection.execute(CONTEXT, _columns(request) | {"window": limits.duplicate_window_s}).fetchone()
-    exchange, tick, lot, price, position, buys, sells, recent, duplicates = row or ()
-    return Context(
-        instrument=Instrument(symbol=request.symbol, exchange=exchange, tick_size=tick, lot_size=lot) if tick else None,
-        reference_price=price,
-        position=position,
-        open_buy=int(buys),
-        open_sell=int(sells),
-        orders_last_second=0 if paced else recent,
-        duplicates=0 if paced else duplicates,
-    )
-
-
-def _columns(request: OrderRequest) -> dict[str, Any]:
+def columns(request: OrderRequest) -> dict[str, Any]:
+    """The columns `REQUEST` of a request."""
     return {
         "account": request.account,
         "client_order_id": request.client_order_id,
@@ -196,6 +175,11 @@ def _columns(request: OrderRequest) -> dict[str, Any]:
         "time_in_force": request.time_in_force.value,
         "quantity": request.quantity,
         "limit_price": request.limit_price,
+        "trigger_price": request.trigger_price,
+        "market_protection_percent": request.market_protection_percent,
+        "strategy_id": request.strategy_id,
+        "algo_id": request.algo_id,
+        "mode": request.mode.value,
     }
 
 
@@ -207,11 +191,14 @@ def _state(order: Order) -> dict[str, Any]:
         "filled_value": order.filled_value,
         "accepted_at": order.accepted_at,
         "reason": order.reason,
+        "modified_quantity": order.modified.quantity if order.modified else None,
+        "modified_limit_price": order.modified.limit_price if order.modified else None,
+        "modified_trigger_price": order.modified.trigger_price if order.modified else None,
     }
 
 
 def _insert(connection: Connection, order: Order) -> None:
-    values = {"id": order.order_id} | _columns(order.request) | _state(order)
+    values = {"id": order.order_id} | columns(order.request) | _state(order)
     names = ", ".join(values)
     places = ", ".join(f"%({name})s" for name in values)
     connection.execute(f"INSERT INTO orders ({names}) VALUES ({places})", values)  # noqa: S608 - names of this file
@@ -232,15 +219,21 @@ def _book_fill(connection: Connection, request: OrderRequest, fill: Filled) -> N
         "INSERT INTO position VALUES (%(account)s, %(symbol)s, %(product)s, 0, 0, 0) ON CONFLICT DO NOTHING", key
     )
     row = connection.execute(
-        "SELECT quantity, cost, realised_pnl FROM position "
+        "SELECT quantity, cost, realised_pnl, charges, depository_day FROM position "
         "WHERE account = %(account)s AND symbol = %(symbol)s AND product = %(product)s FOR UPDATE",
         key,
     ).fetchone()
-    quantity, cost, realised = row or (0, Decimal(0), Decimal(0))
-    before = Position(quantity=quantity, cost=cost, realised_pnl=realised)
-    after = after_fill(before, request.side, fill.quantity, fill.price)
+    after = book(Position(*(row or ())), request, fill, nse_equity())
     connection.execute(
-        "UPDATE position SET quantity = %(quantity)s, cost = %(cost)s, realised_pnl = %(realised)s "
+        "UPDATE position SET quantity = %(quantity)s, cost = %(cost)s, realised_pnl = %(realised)s, "
+        "charges = %(charges)s, depository_day = %(day)s "
         "WHERE account = %(account)s AND symbol = %(symbol)s AND product = %(product)s",
-        key | {"quantity": after.quantity, "cost": after.cost, "realised": after.realised_pnl},
+        key
+        | {
+            "quantity": after.quantity,
+            "cost": after.cost,
+            "realised": after.realised_pnl,
+            "charges": after.charges,
+            "day": after.depository_day,
+        },
     )

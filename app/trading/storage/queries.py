@@ -81,14 +81,11 @@ def events(connection: Connection, order_id: UUID) -> list[EventRow]:
 def positions(connection: Connection, *, account: str | None) -> list[PositionRow]:
     """Positions that were ever opened, by account, symbol and product; flat ones too, for their profit."""
     rows = connection.execute(
-        "SELECT account, symbol, product, quantity, cost, realised_pnl FROM position "
+        "SELECT account, symbol, product, quantity, cost, realised_pnl, charges FROM position "
         "WHERE %(account)s::text IS NULL OR account = %(account)s ORDER BY account, symbol, product",
         {"account": account},
     )
-    return [
-        PositionRow(account, symbol, product, Position(quantity=quantity, cost=cost, realised_pnl=realised))
-        for account, symbol, product, quantity, cost, realised in rows
-    ]
+    return [PositionRow(account, symbol, product, Position(*figures)) for account, symbol, product, *figures in rows]
 
 
 def _order(row: tuple[Any, ...]) -> OrderRow:

@@ -1,0 +1,41 @@
+"""The command `trading state`: look at the kill switch, or change it."""
+
+import psycopg
+
+from trading.risk.killswitch import STRICTNESS, Cause, KillSwitchError, Role, TradingState, reset, tighten
+from trading.security.credentials import MountedCredential
+from trading.settings import Settings
+from trading.storage.connection import Connection, logins
+from trading.storage.errors import StorageUnavailable
+from trading.storage.tradingstate import lock_state, record, trading_state
+
+
+def state(settings: Settings, to: TradingState | None, reason: str, actor: str) -> TradingState:
+    """The state, after the change if one is asked for; the same change again is none.
+
+    Who may run this has the database's password in reach, and counts as a risk manager.
+
+    Raises:
+        KillSwitchError: no reason is given.
+        StorageUnavailable: the database does not answer.
+    """
+    credential = MountedCredential(settings.credentials_dir, "postgres-app")
+    try:
+        with Connection.connect(logins=logins(settings, credential, "trading-state")) as connection:
+            if to is None:
+                return trading_state(connection)
+            if not reason.strip():
+                raise KillSwitchError("reason: is empty; say why, with --reason")
+            with connection.writing():
+                before = lock_state(connection)
+                if STRICTNESS[to] > STRICTNESS[before]:
+                    change = tighten(before, to, Cause.OPERATOR, reason, actor)
+                elif to is before:
+                    change = None
+                else:
+                    change = reset(before, to, reason=reason, actor=actor, role=Role.RISK_MANAGER)
+                if change:
+                    record(connection, change)
+            return to
+    except psycopg.OperationalError as error:
+        raise StorageUnavailable(f"no writable PostgreSQL answers: {str(error).strip().splitlines()[0]}") from error
