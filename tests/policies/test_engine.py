@@ -4,8 +4,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.plugins.harness import Project
 from tests.policies.fix_pack import PACK, Packed, violations
+
+pytestmark = pytest.mark.server
 
 Make = Callable[[str], Packed]
 

@@ -8,6 +8,8 @@ import pytest
 from components.postgres.image.member.render import PACKAGE, PYTHON
 from tests.postgres.fix_members import Member, password
 
+pytestmark = pytest.mark.server
+
 APP, REPLICATION = password("postgres-app", 1), password("postgres-replication", 1)
 
 

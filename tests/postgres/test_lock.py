@@ -5,8 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.postgres.fix_members import eventually
 from toolchain.kit.paths import ROOT
+
+pytestmark = pytest.mark.server
 
 HOLD = """
 import sys, time

@@ -16,6 +16,8 @@ from components.postgres.names import POSTGRES_PORT
 from tests.postgres.fix_members import BIN, Member, Trio, eventually, password
 from tests.postgres.throttle import Throttle
 
+pytestmark = pytest.mark.server
+
 SEGMENT = "000000020000000000000005"
 OLD_SEGMENT = "000000010000000000000005"
 ROWS = 1250  # as many as `write_rows` writes

@@ -8,10 +8,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import psycopg
+import pytest
 
 from components.postgres.names import PATRONI_PORT
 from components.postgres.patroni import dynamic
 from tests.postgres.fix_members import ARGS, Member, Trio, eventually, password
+
+pytestmark = pytest.mark.server
 
 
 @contextmanager
