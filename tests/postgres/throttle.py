@@ -1,27 +1,26 @@
-"""A TCP relay that falls silent after so many bytes of an answer: a primary that goes away in the middle of a fetch."""
+"""A slow TCP relay that falls silent when told: a primary that goes away in the middle of a fetch."""
 
 import contextlib
 import socket
 import threading
+import time
+
+CHUNK = 4096
 
 
 class Throttle:
-    """Relays to an address; every connection gets `limit` bytes of answers and then nothing, until it is closed."""
+    """Relays to an address; answers pass at `bytes_per_s` on each connection, and not at all once it is silenced."""
 
-    def __init__(self, listen: str, target: tuple[str, int], limit: int) -> None:
+    def __init__(self, listen: str, target: tuple[str, int], bytes_per_s: int) -> None:
         self._server = socket.create_server((listen, target[1]))
-        self._target, self._limit = target, limit
+        self._target, self._pause_s = target, CHUNK / bytes_per_s
+        self._silent = threading.Event()
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._server.accept()
-                upstream = socket.create_connection(self._target)
-                self._open += [client, upstream]
-                for source, sink, limit in ((client, upstream, None), (upstream, client, self._limit)):
-                    threading.Thread(target=relay, args=(source, sink, limit), daemon=True).start()
+    def silence(self) -> None:
+        """Pass no further answer; connections stay open."""
+        self._silent.set()
 
     def close(self) -> None:
         """Close everything."""
@@ -31,12 +30,23 @@ class Throttle:
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
 
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._server.accept()
+                upstream = socket.create_connection(self._target)
+                self._open += [client, upstream]
+                threading.Thread(target=self._ask, args=(client, upstream), daemon=True).start()
+                threading.Thread(target=self._answer, args=(upstream, client), daemon=True).start()
 
-def relay(source: socket.socket, sink: socket.socket, limit: int | None) -> None:
-    """Copy until the end, or until `limit` bytes have passed; then read on and pass nothing."""
-    passed = 0
-    with contextlib.suppress(OSError):
-        while data := source.recv(4096):
-            if limit is None or passed + len(data) <= limit:
+    def _ask(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(CHUNK):
                 sink.sendall(data)
-                passed += len(data)
+
+    def _answer(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(CHUNK):
+                if not self._silent.is_set():
+                    sink.sendall(data)
+                    time.sleep(self._pause_s)
