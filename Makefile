@@ -46,7 +46,7 @@ test: .venv/.ready lint ## everything: lint, types, unit, plugins, cluster end t
 	@$(PY) -m pytest
 
 test-fast: .venv/.ready ## what needs no cluster, under a minute
-	@$(PY) -m pytest -m "not cluster and not server and not scanner"
+	@$(PY) -m pytest -n 2 -q -m "not cluster and not server and not scanner"
 
 lint: .venv/.ready ## ruff, mypy strict, import rules, workflows and scripts
 	@$(PY) -m ruff check .
