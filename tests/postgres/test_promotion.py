@@ -45,7 +45,7 @@ def broken_fetch(trio: Trio) -> Iterator[int]:
     trio.a.stop()
     assert trio.b.promote()
     begin = parse_history(2, (trio.b.wal / "00000002.history").read_text()).begin
-    # whether the old timeline's part comes first, once more, is a matter of timing; the new one's copy comes in any case
+    # whether the old timeline's part comes first, once more, is a matter of timing; the new one's copy always comes
     throttle = Throttle(f"{trio.c.address[:-2]}99", (trio.b.address, POSTGRES_PORT), bytes_per_s=400_000)
     try:
         trio.c.follow(trio.b, host=f"{trio.c.address[:-2]}99")
