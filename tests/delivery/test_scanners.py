@@ -1,11 +1,13 @@
 """The scanners for real: they pass on what is committed, and find what is planted."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from policies.rules import RULES
 from toolchain import go
 from toolchain.checks import manifests, secrets
 from toolchain.checks.scanners import scanner
@@ -117,3 +119,12 @@ def test_the_command_says_what_it_can_do() -> None:
     )
     assert done.returncode == 0
     assert "gitleaks over the tree and its history" in done.stdout
+
+
+def test_every_checkov_check_that_a_policy_stands_for_exists() -> None:
+    argv = [scanner("checkov"), "--list", "--framework", "kubernetes"]
+    listed = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    known = set(re.findall(r"CKV2?_K8S_\d+", listed))
+    claimed = {check for rule in RULES.values() for check in rule.covers if check.startswith("CKV")}
+    assert claimed
+    assert sorted(claimed - known) == []

@@ -62,13 +62,12 @@ class Options:
         if not self.policies:
             return None
         folder = self.policy_pack or POLICIES
-        if (folder / "PulumiPolicy.yaml").is_file():
-            return folder.resolve()
-        if self.policy_pack is not None:
+        if not (folder / "PulumiPolicy.yaml").is_file():
             raise UsageError(
-                f"--policy-pack = {str(folder)!r}: there is no PulumiPolicy.yaml; name the folder of a pack"
+                f"--policy-pack = {str(folder)!r}: there is no PulumiPolicy.yaml; name the folder of a pack, or give "
+                "--no-policies"
             )
-        return None
+        return folder.resolve()
 
 
 def preview(stack: str, options: Options, outputs: Outputs) -> int:
