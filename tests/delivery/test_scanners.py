@@ -122,7 +122,7 @@ def test_the_command_says_what_it_can_do() -> None:
 
 
 def test_every_checkov_check_that_a_policy_stands_for_exists() -> None:
-    argv = [scanner("checkov"), "--list", "--framework", "kubernetes"]
+    argv = [str(scanner("checkov")), "--list", "--framework", "kubernetes"]
     listed = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
     known = set(re.findall(r"CKV2?_K8S_\d+", listed))
     claimed = {check for rule in RULES.values() for check in rule.covers if check.startswith("CKV")}

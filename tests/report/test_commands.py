@@ -87,3 +87,10 @@ def test_join_refuses_what_is_no_report(
     for path, why in ((other, "no report (3 problems); give"), (tmp_path / "absent.json", "No such file")):
         assert run(monkeypatch, "join", str(path), "--markdown", str(tmp_path / "out")) == 2
         assert f"error: {path}: {why}" in capsys.readouterr().err
+
+
+def test_without_the_projects_own_pack_there_is_no_preview(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "POLICIES", tmp_path)
+    with pytest.raises(commands.UsageError, match=r"no PulumiPolicy\.yaml.*--no-policies"):
+        commands.Options().pack()
+    assert commands.Options(policies=False).pack() is None
