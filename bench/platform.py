@@ -19,7 +19,6 @@ from toolchain.kit.console import main_guard
 from toolchain.kit.paths import ROOT
 from toolchain.platform.tools import ensure_tools
 
-CGROUPS = Path("/sys/fs/cgroup")
 RUNS = 5
 IDLE_S = 60
 

@@ -109,7 +109,7 @@ def test_a_clone_without_history_is_refused(repository: Path, tmp_path: Path) ->
     subprocess.run(
         ["git", "clone", "--quiet", "--depth", "1", f"file://{repository}", "shallow"], cwd=tmp_path, check=True
     )
-    with pytest.raises(ToolError, match="fetch-depth: 0 in a workflow"):
+    with pytest.raises(ToolError, match=r"git fetch --unshallow first \(in a workflow: fetch-depth: 0\)"):
         secrets.in_history(tmp_path / "shallow")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from toolchain import go
 from toolchain.checks import report
 from toolchain.checks.report import Finding
+from toolchain.kit import git
 from toolchain.kit.console import ToolError
 from toolchain.kit.paths import ROOT
 
@@ -25,15 +26,13 @@ def check() -> str:
 
 def in_history(root: Path) -> list[Finding]:
     """Finds in the commits of all branches. Raises `ToolError` for a clone without its history."""
-    shallow = git(root, "rev-parse", "--is-shallow-repository").strip()
-    if shallow == "true":
-        raise ToolError("gitleaks: this clone has no history; git fetch --unshallow, or fetch-depth: 0 in a workflow")
+    git.require_history("gitleaks looks through the history", root)
     return scan("git", root)
 
 
 def in_tree(root: Path) -> list[Finding]:
     """Finds in the files that git knows or would add: not in what it ignores, as state and environments are."""
-    listed = git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    listed = git.output("ls-files", "-z", "--cached", "--others", "--exclude-standard", folder=root)
     with tempfile.TemporaryDirectory() as scratch:
         for name in filter(None, listed.split("\0")):
             if (root / name).is_file():
@@ -66,11 +65,3 @@ def from_gitleaks(finds: Sequence[dict[str, Any]]) -> list[Finding]:
 def of_commit(commit: str) -> str:
     """Which commit, where there is one."""
     return f" of commit {commit[:12]}" if commit else ""
-
-
-def git(root: Path, *args: str) -> str:
-    """Standard output of git. Raises `ToolError` with its words when it fails."""
-    done = subprocess.run(["git", *args], cwd=root, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ToolError(f"git {args[0]}: {done.stderr.strip()}")
-    return done.stdout

@@ -105,12 +105,6 @@ def set_link(cluster: str, node: str, up: bool) -> None:
         run("ip", "-n", control, "link", "set", node, "up" if up else "down")
 
 
-def link_is_up(cluster: str, node: str) -> bool:
-    """Whether a node is plugged in."""
-    control = plan.namespace(cluster, plan.CONTROL)
-    return "UP" in run("ip", "-n", control, "-br", "link", "show", node).partition("<")[2].partition(">")[0].split(",")
-
-
 def remove(cluster: str) -> None:
     """Remove the namespaces with all that is in them, and the folder of named ones when it is empty."""
     for name in existing(cluster):

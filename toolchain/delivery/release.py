@@ -1,7 +1,6 @@
 """A release: which commit declares it, and which images, by digest, it runs."""
 
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Any
 from stacks.arguments import PINNED, WORKLOAD_IMAGES
 from toolchain.delivery.stackedit import with_images
 from toolchain.images.push import push
+from toolchain.kit import git
 from toolchain.kit.console import ToolError
-from toolchain.kit.paths import ROOT
 from toolchain.platform.stack import config_file
 from toolchain.platform.tools import Tools
 from toolchain.render.stackfile import PROJECT
@@ -39,18 +38,10 @@ def make(registry: str) -> Release:
 
     Raises `ToolError` for a checkout with changes: nobody could make the same release again.
     """
-    if git("status", "--porcelain"):
+    if git.output("status", "--porcelain").strip():
         raise ToolError("there are changes that are not committed; commit them: a release is what a commit says")
     images = {pushed.name: pushed.pinned for pushed in push(WORKLOAD_IMAGES, registry)}
-    return Release(commit=git("rev-parse", "HEAD"), images=images)
-
-
-def git(*args: str) -> str:
-    """Standard output of git in this checkout. Raises `ToolError` with its words when it fails."""
-    done = subprocess.run(["git", *args], cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ToolError(f"git {args[0]}: {done.stderr.strip()}")
-    return done.stdout.strip()
+    return Release(commit=git.output("rev-parse", "HEAD").strip(), images=images)
 
 
 def read(path: Path) -> Release:

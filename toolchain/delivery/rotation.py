@@ -1,11 +1,11 @@
 """Take the next epoch of a credential in a stack's file: by name, or of every kind that is due."""
 
-import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from toolchain.delivery.stackedit import epoch_lines, epochs, with_epoch
+from toolchain.kit import git
 from toolchain.kit.console import ToolError
 from toolchain.platform.stack import config_file
 
@@ -60,12 +60,10 @@ def committed_times(path: Path) -> dict[int, float | None]:
 
     Raises `ToolError` where there is no history to ask.
     """
-    shallow = git(path, "rev-parse", "--is-shallow-repository").strip()
-    if shallow == "true":
-        raise ToolError("the age of an epoch is in the history, and this clone has none; git fetch --unshallow first")
+    git.require_history("the age of an epoch is in the history", path.parent)
     times: dict[int, float | None] = {}
     commit, number = "", 0
-    for line in git(path, "blame", "--line-porcelain", "--", path.name).splitlines():
+    for line in git.output("blame", "--line-porcelain", "--", path.name, folder=path.parent).splitlines():
         if line.startswith("\t"):
             continue
         words = line.split(" ")
@@ -74,11 +72,3 @@ def committed_times(path: Path) -> dict[int, float | None]:
         elif words[0] == "committer-time":
             times[number] = None if commit == UNCOMMITTED else float(words[1])
     return times
-
-
-def git(path: Path, *args: str) -> str:
-    """Standard output of git beside a file. Raises `ToolError` with its words when it fails."""
-    done = subprocess.run(["git", *args], cwd=path.parent, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ToolError(f"git {args[0]}: {done.stderr.strip()}")
-    return done.stdout

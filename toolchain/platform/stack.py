@@ -9,8 +9,6 @@ from toolchain.kit.console import ToolError
 from toolchain.kit.paths import ROOT
 from toolchain.platform.tools import Tools
 
-STACKS = ("local", "staging", "prod")
-
 
 def config_file(stack: str) -> Path:
     """The committed configuration of a stack; raises `ToolError` for a name that has none."""

@@ -4,7 +4,6 @@ The base has its manifests committed, without the tags of images; these are comp
 What only a cluster or a state knows is not seen: drift, passwords beyond their epoch, fields that a server fills in.
 """
 
-import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from components.credentials.args import EPOCH_ANNOTATION, SECRET_NAMES
 from components.credentials.component import Credentials
 from components.credentials.epochs import slot_epochs
 from components.kit.images import IMAGES, content_tag
+from toolchain.kit import git
 from toolchain.kit.console import ToolError
 from toolchain.kit.paths import ROOT
 from toolchain.plugins.kubernetes.immutable import Mutable, force_new, forces
@@ -30,21 +30,6 @@ Manifests = Mapping[str, Mapping[str, Any]]
 MAIN = ("main", "origin/main")
 
 
-def git(*argv: str) -> str:
-    """Standard output of git; raises `ToolError` with git's own line."""
-    done = _git(*argv)
-    if done.returncode:
-        raise ToolError(f"git {' '.join(argv)}: {done.stderr.decode().strip().splitlines()[-1]}")
-    return done.stdout.decode()
-
-
-def _git(*argv: str) -> "subprocess.CompletedProcess[bytes]":
-    try:
-        return subprocess.run(["git", *argv], cwd=ROOT, capture_output=True, check=False)
-    except FileNotFoundError:
-        raise ToolError("git is not installed, and manifests of a base revision come from it") from None
-
-
 def base_revision(asked: str | None) -> str:
     """The commit to compare with: the one asked for, else where the branch left main, else HEAD.
 
@@ -52,15 +37,15 @@ def base_revision(asked: str | None) -> str:
         ToolError: git does not know it.
     """
     if asked is not None:
-        done = _git("rev-parse", "--verify", "--quiet", f"{asked}^{{commit}}")
+        done = git.attempt("rev-parse", "--verify", "--quiet", f"{asked}^{{commit}}")
         if done.returncode:
             raise ToolError(f"--base = {asked!r}: git knows no such revision; fetch it, or name another")
         return done.stdout.decode().strip()
     for main in MAIN:
-        done = _git("merge-base", "HEAD", main)
+        done = git.attempt("merge-base", "HEAD", main)
         if done.returncode == 0:
             return done.stdout.decode().strip()
-    return git("rev-parse", "HEAD").strip()
+    return git.output("rev-parse", "HEAD").strip()
 
 
 def rendered(stack: str) -> dict[str, Any]:
@@ -75,15 +60,13 @@ def rendered(stack: str) -> dict[str, Any]:
 def committed(stack: str, revision: str) -> dict[str, Any]:
     """File name to object, as the revision has them; empty for a stack that it does not know."""
     folder = f"{SNAPSHOTS.relative_to(ROOT).as_posix()}/{stack}"
-    if not git("ls-tree", revision, "--", folder).strip():
+    if not git.output("ls-tree", revision, "--", folder).strip():
         return {}
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
-        paths = [path for path in _image_paths() if git("ls-tree", revision, "--", path).strip()]
-        archive = _git("archive", revision, "--", folder, *paths)
-        if archive.returncode:
-            raise ToolError(f"git archive {revision}: {archive.stderr.decode().strip()}")
-        with tarfile.open(fileobj=BytesIO(archive.stdout)) as tar:
+        paths = [path for path in _image_paths() if git.output("ls-tree", revision, "--", path).strip()]
+        archive = git.binary("archive", revision, "--", folder, *paths)
+        with tarfile.open(fileobj=BytesIO(archive)) as tar:
             tar.extractall(root, filter="data")
         tags = dict(_tags(root))
         found = {path.name: path.read_text() for path in sorted((root / folder).glob("*.yaml"))}
