@@ -9,12 +9,10 @@ from flask import Response, g, request
 from prometheus_client import Histogram
 
 from trading import __version__
-from trading.api import orders, problems, quotes, system
-from trading.api.deps import NAME, Dependencies, dependencies
+from trading.api import access, orders, problems, quotes, system
+from trading.api.deps import NAME, Dependencies
 from trading.api.schemas import Problem
-from trading.security.apikeys import is_valid
 
-HEADER = "X-API-Key"
 SCHEME = "ApiKey"
 MAX_BODY_BYTES = 16 * 1024
 SECONDS = Histogram(
@@ -37,7 +35,7 @@ def create_app(given: Dependencies | None) -> APIFlask:
         INFO={"description": "Orders, positions and quotes of the trading engine. It trades on paper."},
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
-    app.security_schemes = {SCHEME: {"type": "apiKey", "in": "header", "name": HEADER}}
+    app.security_schemes = {SCHEME: {"type": "apiKey", "in": "header", "name": access.HEADER}}
     problems.install(app)
     app.register_blueprint(system.blueprint)
     app.register_blueprint(_v1())
@@ -52,15 +50,10 @@ def create_app(given: Dependencies | None) -> APIFlask:
 def _v1() -> APIBlueprint:
     """Everything that needs a key; checked before the body is looked at."""
     v1 = APIBlueprint("v1", __name__, url_prefix="/v1")
-    v1.before_request(_require_key)
+    v1.before_request(access.recognise)
     v1.register_blueprint(orders.blueprint)
     v1.register_blueprint(quotes.blueprint)
     return v1
-
-
-def _require_key() -> None:
-    if not is_valid(request.headers.get(HEADER, ""), dependencies().keys):
-        problems.refuse(HTTPStatus.UNAUTHORIZED, "KEY_REFUSED", f"send a valid key in the header {HEADER}")
 
 
 def _begin() -> None:
