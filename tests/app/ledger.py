@@ -9,7 +9,8 @@ from trading.domain.events import Denied, Filled, Initialized, OrderEvent, Submi
 from trading.domain.instruments import Instrument
 from trading.domain.lifecycle import apply, start
 from trading.domain.orders import Order, OrderRequest, Side, Status
-from trading.execution.desk import Desk
+from trading.execution.broker import BrokerAdapter
+from trading.execution.desk import Desk, book_reports, decide
 from trading.marketdata.bars import Step
 from trading.marketdata.history import History
 from trading.portfolio.positions import Position, after_fill
@@ -72,6 +73,7 @@ class MemoryLedger:
 
 def run(
     desk: Desk,
+    broker: BrokerAdapter,
     steps: Iterable[Step],
     feed_id: str,
     *,
@@ -88,15 +90,16 @@ def run(
         for order in ledger.open_orders():
             if order.status is Status.INITIALIZED:
                 submitted = ledger.append(order, Submitted())
-                ledger.append(submitted, desk.broker.submit(submitted, previous))
+                ledger.append(submitted, broker.submit(submitted, previous))
             elif order.venue_order_id is None:
-                answer = desk.broker.query(order, previous)
+                answer = broker.query(order, previous)
                 if answer:
                     ledger.append(order, answer)
         history.push(step)
         ledger.prices |= {bar.symbol: bar.close for bar in step.bars}
         now = state if step.number > after else TradingState.ACTIVE
-        desk.play(step, previous, history, ledger, feed_id, now)
+        book_reports(broker, step, previous, ledger)
+        decide(desk, step, history, ledger, feed_id, now)
         previous = step.at
     return ledger
 
