@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import Annotated, NamedTuple, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from trading.domain.orders import Product
 from trading.marketdata.history import Market
 
 NOTHING: Mapping[str, object] = {}
+Share = Annotated[Decimal, Field(gt=0, le=1, description="of the capital, in each symbol")]
 
 
 class Target(NamedTuple):

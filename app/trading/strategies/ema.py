@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from trading.domain.orders import ZERO, Product
 from trading.marketdata.history import Market
-from trading.strategies.base import Parameters, Target
+from trading.strategies.base import Parameters, Share, Target
 
 
 class EmaParameters(Parameters):
@@ -20,7 +20,7 @@ class EmaParameters(Parameters):
     band: Annotated[
         Decimal, Field(ge=0, le=Decimal("0.1"), description="distance that counts, as a share of the slow average")
     ] = Decimal("0.001")
-    share: Annotated[Decimal, Field(gt=0, le=1, description="of the capital, in each symbol")] = Decimal("0.02")
+    share: Share = Decimal("0.02")
 
     @model_validator(mode="after")
     def _order(self) -> Self:

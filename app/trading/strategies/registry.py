@@ -6,7 +6,7 @@ name of which loads a `Kind`.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
@@ -15,7 +15,13 @@ from pydantic import ValidationError
 
 from trading.domain.errors import TradingError
 from trading.strategies.base import Parameters, Strategy
+from trading.strategies.breakout import BreakoutParameters, OpeningRangeBreakout
+from trading.strategies.classifier import Classifier, ClassifierParameters
 from trading.strategies.ema import EmaParameters, EmaTrend
+from trading.strategies.momentum import CrossSectionalMomentum, MomentumParameters
+from trading.strategies.pairs import CointegratedPairs, PairsParameters
+from trading.strategies.reversion import BollingerReversion, ReversionParameters
+from trading.strategies.vwap import VwapParameters, VwapReversion
 
 GROUP = "trading.strategies"
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
@@ -47,16 +53,32 @@ class Kind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """A strategy as a new database begins with it."""
+    """A strategy as a new database begins with it, with the defaults of its kind where nothing else is said."""
 
     name: str
     kind: str
     enabled: bool = False
-    parameters: Mapping[str, object]
+    parameters: Mapping[str, object] = field(default_factory=dict)
 
 
-OURS = (Kind("ema", "EMA trend", EmaParameters, EmaTrend),)
-DEFAULTS = (Instance(name="ema-crossover", kind="ema", enabled=True, parameters={}),)
+OURS = (
+    Kind("ema", "EMA trend", EmaParameters, EmaTrend),
+    Kind("reversion", "Bollinger and RSI mean reversion", ReversionParameters, BollingerReversion),
+    Kind("breakout", "opening-range breakout", BreakoutParameters, OpeningRangeBreakout),
+    Kind("momentum", "cross-sectional momentum", MomentumParameters, CrossSectionalMomentum),
+    Kind("pairs", "cointegrated pairs", PairsParameters, CointegratedPairs),
+    Kind("vwap", "intraday VWAP reversion", VwapParameters, VwapReversion),
+    Kind("classifier", "classifier of the next move", ClassifierParameters, Classifier, is_beta=True),
+)
+DEFAULTS = (
+    Instance(name="ema-crossover", kind="ema", enabled=True),
+    Instance(name="bollinger-reversion", kind="reversion"),
+    Instance(name="opening-range-breakout", kind="breakout"),
+    Instance(name="cross-sectional-momentum", kind="momentum"),
+    Instance(name="hdfcbank-icicibank", kind="pairs"),
+    Instance(name="vwap-reversion", kind="vwap"),
+    Instance(name="classifier", kind="classifier"),
+)
 
 
 @cache
