@@ -1,10 +1,10 @@
 """A ledger in memory, to run the desk without a database, and the digest of what it has booked."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from uuid import UUID
 
+from trading.backtest.orderlist import line
 from trading.domain.events import Denied, Filled, Initialized, OrderEvent, Submitted
 from trading.domain.instruments import Instrument
 from trading.domain.lifecycle import apply, start
@@ -104,29 +104,9 @@ def run(
     return ledger
 
 
-def line(order: Order, trade_ids: Iterable[str]) -> str:
-    """An order and its trades as one line of text."""
-    request = order.request
-    facts = (
-        request.client_order_id,
-        request.side,
-        request.quantity,
-        order.status,
-        order.filled_quantity,
-        order.filled_value.normalize(),
-        *trade_ids,
-    )
-    return " ".join(format(fact, "f") if isinstance(fact, Decimal) else str(fact) for fact in facts)
-
-
 def lines(ledger: MemoryLedger) -> list[str]:
     """All orders in the order of placing."""
     return [
         line(order, [e.trade_id for e in ledger.events[order_id] if isinstance(e, Filled)])
         for order_id, order in ledger.orders.items()
     ]
-
-
-def digest(all_lines: Sequence[str]) -> str:
-    """SHA-256 over an order list."""
-    return hashlib.sha256("\n".join(all_lines).encode()).hexdigest()

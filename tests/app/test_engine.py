@@ -11,10 +11,11 @@ import pytest
 
 from tests.app.client import KEY, get, kinds, order, post
 from tests.app.credentials import Credentials
-from tests.app.ledger import line, lines, run
+from tests.app.ledger import lines, run
 from tests.app.nasdaq import write
 from tests.app.servers import eventually
 from tests.app.stage import Stage
+from trading.backtest.orderlist import line
 from trading.domain.events import Filled, OrderEvent, from_payload
 from trading.domain.lifecycle import fold
 from trading.execution.desk import Desk

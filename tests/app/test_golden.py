@@ -8,8 +8,9 @@ from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
-from tests.app.ledger import MemoryLedger, digest, lines, run
+from tests.app.ledger import MemoryLedger, lines, run
 from tests.app.nasdaq import write
+from trading.backtest.orderlist import digest
 from trading.domain.events import Filled
 from trading.domain.lifecycle import fold
 from trading.execution.desk import Desk

@@ -51,7 +51,7 @@ SMALL: Mapping[str, dict[str, Any]] = {
     "ema": {"fast": 2, "slow": 4},
     "reversion": {"period": 5, "rsi_period": 2, "width": 0.5, "oversold": 45},
     "breakout": {"range_minutes": 3, "session_bars": 20},
-    "momentum": {"lookback": 8, "skip": 1, "buy": 1, "keep": 2},
+    "momentum": {"lookback": 8, "skip": 1, "buy": 1, "keep": 2, "share": "0.1"},
     "pairs": {"first": "AAA", "second": "BBB", "lookback": 10, "entry": 0.8, "leave": 0.2},
     "vwap": {"entry": 0.5, "leave": 0.1, "least_bars": 3, "session_bars": 20},
     "classifier": {"model": model().model_dump(mode="json"), "drift_bars": 20, "drift_every": 1, "max_drift": 10},

@@ -3,13 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
 
 from trading.domain.orders import ZERO, Product
 from trading.marketdata.history import Market
 from trading.strategies.base import Parameters, Share, Target
+
+if TYPE_CHECKING:
+    from trading.backtest.columns import Column, Floats
+
+UNSURE = 1e-9  # relative; floats that are closer to each other are compared exactly
 
 
 class EmaParameters(Parameters):
@@ -63,6 +68,30 @@ class EmaTrend:
             return None
         share = self.parameters.share if fast > slow else ZERO
         return Target(share, {"fast": f"{fast:.4f}", "slow": f"{slow:.4f}"})
+
+    def signals(self, column: "Column") -> "Floats":
+        """See `trading.backtest.moments.Vectorised`: the averages as sums with fixed weights over the window."""
+        import numpy as np  # here: a backtest needs it, an engine does not
+
+        closes, own = column.closes, self.parameters
+        shares = np.full(len(closes), np.nan)
+        if len(closes) < self.window:
+            return shares
+        fast, slow = (np.convolve(closes, self._weights(span)[::-1], "valid") for span in (own.fast, own.slow))
+        apart, band = fast - slow, slow * float(own.band)
+        speaks = np.abs(apart) > band
+        shares[self.window - 1 :] = np.where(speaks, np.where(apart > 0, float(own.share), 0.0), np.nan)
+        for index in np.flatnonzero(np.abs(np.abs(apart) - band) <= slow * UNSURE) + self.window - 1:
+            target = self.target([column.price(place) for place in range(index - self.window + 1, index + 1)])
+            shares[index] = np.nan if target is None else float(target.share)
+        return shares
+
+    def _weights(self, span: int) -> list[float]:
+        """What each close of a window counts in the average, oldest first."""
+        window = self.window
+        alpha = 2 / (span + 1)
+        begin = [(1 - alpha) ** (window - span) / span] * span
+        return begin + [alpha * (1 - alpha) ** (window - 1 - place) for place in range(span, window)]
 
 
 def ema(values: Sequence[Decimal], span: int) -> Decimal:
