@@ -16,6 +16,7 @@ from trading.api.app import create_app
 from trading.api.deps import Dependencies
 from trading.cache.client import Cache
 from trading.risk.checks import Limits
+from trading.security.access import Access
 from trading.security.credentials import MountedCredential
 from trading.settings import from_environment
 from trading.storage.connection import logins
@@ -38,7 +39,8 @@ def client(tmp_path: Path) -> Iterator[FlaskClient]:
     database = Database(logins(settings, MountedCredential(tmp_path, "postgres-app"), "test"), max_size=1)
     cache = Cache(settings, MountedCredential(tmp_path, "redis-app"))
     database.open()
-    yield create_app(Dependencies(database, cache, MountedCredential(tmp_path, "api"), Limits())).test_client()
+    access = Access.of(MountedCredential(tmp_path, "jwt"))
+    yield create_app(Dependencies(database, cache, MountedCredential(tmp_path, "api"), Limits(), access)).test_client()
     database.close()
     cache.close()
 

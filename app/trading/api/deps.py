@@ -6,6 +6,7 @@ from flask import current_app
 
 from trading.cache.client import Cache
 from trading.risk.checks import Limits
+from trading.security.access import Access
 from trading.security.credentials import MountedCredential
 from trading.storage.database import Database
 
@@ -14,12 +15,13 @@ NAME = "trading"
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """Stores, keys and limits of one app."""
+    """Stores, keys, limits and access of one app."""
 
     database: Database
     cache: Cache
     keys: MountedCredential
     limits: Limits
+    access: Access
 
 
 def dependencies() -> Dependencies:
