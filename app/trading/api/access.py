@@ -1,19 +1,23 @@
 """Who asks: recognised once a request, before the body is looked at, and held to a role by each view."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import wraps
 from http import HTTPStatus
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-from flask import current_app, g, request
+from flask import Flask, current_app, g, request
 
+from trading.api.addresses import address
 from trading.api.deps import dependencies
 from trading.api.problems import refuse
+from trading.api.signing import READING, signer
 from trading.security.access import THE_PLATFORM, knows_secret, of_key, of_user
 from trading.security.apikeys import is_valid, parse
 from trading.security.principal import Principal, Role
+from trading.security.signing import SIGNATURE
 from trading.security.tokens import TokenRefused
 from trading.storage.connection import Connection
 from trading.storage.sessions import is_open
@@ -23,7 +27,17 @@ P = ParamSpec("P")
 R = TypeVar("R")
 HEADER = "X-API-Key"
 BEARER = "Bearer "
-READING = ("GET", "HEAD", "OPTIONS")
+Views = Mapping[tuple[str, str], Callable[..., object]]
+SCHEMES: dict[str, dict[str, str]] = {
+    "ApiKey": {"type": "apiKey", "in": "header", "name": HEADER},
+    "Bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    "Signature": {
+        "type": "apiKey",
+        "in": "header",
+        "name": SIGNATURE,
+        "description": "HMAC-SHA256 over the request, with a time and a nonce; see docs/engine/signing.md.",
+    },
+}
 DEADLINE_S = 2.0
 
 
@@ -34,6 +48,7 @@ def recognise() -> None:
     """
     view = current_app.view_functions[str(request.endpoint)]
     if getattr(view, "is_public", False):
+        g.principal = Principal(f"somebody at {address()}", Role.VIEWER, frozenset())
         return
     g.principal = _whoever()
     if needed_role(view, request.method) is not getattr(view, "needed_role", None):
@@ -73,6 +88,24 @@ def needed_role(view: Callable[..., object], method: str) -> Role:
     return found
 
 
+def describe(operation: dict[str, Any], view: Callable[..., object], method: str) -> None:
+    """Put into an operation of the OpenAPI document how to be recognised for it, and from which role on."""
+    if getattr(view, "is_public", False):
+        operation["security"] = []
+    else:
+        operation["security"] = [{scheme: []} for scheme in SCHEMES]
+        operation["x-role"] = needed_role(view, method).value
+
+
+def views(app: Flask) -> Views:
+    """Views by path, as the OpenAPI document writes it, and method."""
+    return {
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower()): app.view_functions[rule.endpoint]
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods or ()
+    }
+
+
 def hold_to(role: Role) -> None:
     """End the request with 403 unless who asks has the role."""
     if not principal().role.includes(role):
@@ -87,6 +120,8 @@ def own_account(account: str) -> str:
 
 
 def _whoever() -> Principal:
+    if who := signer():
+        return who
     key, authorization = request.headers.get(HEADER), request.headers.get("Authorization")
     if key is not None and authorization is not None:
         refuse(HTTPStatus.UNAUTHORIZED, "KEY_REFUSED", f"send {HEADER} or Authorization, not both")

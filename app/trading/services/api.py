@@ -11,7 +11,9 @@ from trading.api.deps import Dependencies
 from trading.cache.client import Cache
 from trading.risk.checks import Limits
 from trading.security.access import Access
+from trading.security.allowlist import Allowlist
 from trading.security.credentials import MountedCredential
+from trading.services.allowlistwatch import AllowlistWatch
 from trading.services.credentialwatch import CredentialWatch
 from trading.services.logs import configure
 from trading.settings import Settings
@@ -75,12 +77,17 @@ class ApiServer(BaseApplication):  # type: ignore[misc]
                 (tokens, lambda: None),
             ]
         )
+        allowlist = Allowlist(self._settings.allowlist_file, self._settings.trusted_proxies, version=None)
+        self._allowlist_watch = AllowlistWatch(allowlist, self._database)
         self._database.open()
         self._watch.start()
-        return create_app(Dependencies(self._database, self._cache, keys, Limits(), Access.of(tokens)))
+        self._allowlist_watch.start()
+        access, signing = Access.of(tokens), self._settings.signing
+        return create_app(Dependencies(self._database, self._cache, keys, Limits(), access, allowlist, signing))
 
     def close(self) -> None:
         """Close what `load` has opened."""
+        self._allowlist_watch.stop()
         self._watch.stop()
         self._database.close()
         self._cache.close()

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from trading.domain.errors import TradingError
+from trading.security.apikeys import PLATFORM
 from trading.security.people import KeyRow, User
 from trading.security.principal import Role
 from trading.storage.connection import Connection
@@ -54,6 +55,8 @@ def add_user(
     Raises:
         UserExists: somebody else has the name.
     """
+    if name == PLATFORM:
+        raise UserExists(f"name={name}: is the deployment's own; choose another")
     added = connection.execute(
         "INSERT INTO user_account (name, role, accounts, password_hash) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
         (name, role.value, _listed(accounts), password_hash),
@@ -64,20 +67,12 @@ def add_user(
     return found, bool(added)
 
 
-def change_user(
-    connection: Connection,
-    name: str,
-    *,
-    role: Role,
-    accounts: frozenset[str] | None,
-    disabled: bool,
-    password_hash: str,
-) -> None:
-    """Give a person, who exists, these properties."""
+def change_user(connection: Connection, changed: User) -> None:
+    """Give the person of this name these properties, as the next version."""
     connection.execute(
         "UPDATE user_account SET role = %s, accounts = %s, disabled = %s, password_hash = %s, version = version + 1 "
         "WHERE name = %s",
-        (role.value, _listed(accounts), disabled, password_hash, name),
+        (changed.role.value, _listed(changed.accounts), changed.disabled, changed.password_hash, changed.name),
     )
 
 
