@@ -16,6 +16,9 @@ from trading.api.app import create_app
 from trading.api.deps import Dependencies
 from trading.cache.client import Cache
 from trading.risk.checks import Limits
+from trading.security.access import Access
+from trading.security.addresses import Networks
+from trading.security.allowlist import Allowlist, Version
 from trading.security.credentials import MountedCredential
 from trading.settings import from_environment
 from trading.storage.connection import logins
@@ -38,7 +41,10 @@ def client(tmp_path: Path) -> Iterator[FlaskClient]:
     database = Database(logins(settings, MountedCredential(tmp_path, "postgres-app"), "test"), max_size=1)
     cache = Cache(settings, MountedCredential(tmp_path, "redis-app"))
     database.open()
-    yield create_app(Dependencies(database, cache, MountedCredential(tmp_path, "api"), Limits())).test_client()
+    access = Access.of(MountedCredential(tmp_path, "jwt"))
+    allowlist = Allowlist(None, Networks(), Version())
+    keys = MountedCredential(tmp_path, "api")
+    yield create_app(Dependencies(database, cache, keys, Limits(), access, allowlist)).test_client()
     database.close()
     cache.close()
 
@@ -182,5 +188,5 @@ def test_document_is_whole() -> None:
         assert declared == set(re.findall(r"{(\w+)}", path))
         assert operation["summary"]
         if path.startswith("/v1"):
-            assert operation["security"] == [{"ApiKey": []}]
-            assert {"401", "503"} <= operation["responses"].keys()
+            assert operation["security"] in ([], [{"ApiKey": []}, {"Bearer": []}, {"Signature": []}])
+            assert {"401", "403", "503"} <= operation["responses"].keys()

@@ -9,11 +9,10 @@ from flask import Response, g, request
 from prometheus_client import Histogram
 
 from trading import __version__
-from trading.api import access, orders, problems, quotes, system
+from trading.api import access, addresses, admin, allowlist, auth, keys, orders, problems, quotes, system
 from trading.api.deps import NAME, Dependencies
 from trading.api.schemas import Problem
 
-SCHEME = "ApiKey"
 MAX_BODY_BYTES = 16 * 1024
 SECONDS = Histogram(
     "trading_http_request_seconds",
@@ -35,12 +34,14 @@ def create_app(given: Dependencies | None) -> APIFlask:
         INFO={"description": "Orders, positions and quotes of the trading engine. It trades on paper."},
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
-    app.security_schemes = {SCHEME: {"type": "apiKey", "in": "header", "name": access.HEADER}}
+    app.security_schemes = access.SCHEMES
     problems.install(app)
     app.register_blueprint(system.blueprint)
     app.register_blueprint(_v1())
-    app.spec_processor(_complete)
+    app.spec_processor(lambda spec: _complete(spec, access.views(app)))
     app.before_request(_begin)
+    if given:
+        app.before_request(addresses.check_address)
     app.after_request(_observe)
     if given:
         app.extensions[NAME] = given
@@ -53,6 +54,8 @@ def _v1() -> APIBlueprint:
     v1.before_request(access.recognise)
     v1.register_blueprint(orders.blueprint)
     v1.register_blueprint(quotes.blueprint)
+    for blueprint in (auth.blueprint, keys.blueprint, admin.blueprint, allowlist.blueprint):
+        v1.register_blueprint(blueprint)
     return v1
 
 
@@ -66,7 +69,7 @@ def _observe(response: Response) -> Response:
     return response
 
 
-def _complete(spec: Any) -> Any:  # noqa: ANN401 - a JSON document, and what the framework declares
+def _complete(spec: Any, views: access.Views) -> Any:  # noqa: ANN401 - a JSON document, as the framework declares
     """Put order into the document, and name the key and the problems of every operation that needs a key."""
     schemas = spec["components"]["schemas"]
     schemas.pop("HTTPError", None)  # the framework's own error, which we never send
@@ -74,8 +77,9 @@ def _complete(spec: Any) -> Any:  # noqa: ANN401 - a JSON document, and what the
     spec["tags"] = [tag for tag in spec["tags"] if tag["name"] != "V1"]
     spec["paths"] = dict(sorted(spec["paths"].items()))
     for path, operations in spec["paths"].items():
-        for operation in operations.values():
+        for method, operation in operations.items():
             if path.startswith("/v1"):
+                access.describe(operation, views[path, method], method)
                 _complete_operation(path, operation)
     ready = spec["paths"]["/health/ready"]["get"]["responses"]
     ready["503"]["content"] = ready["200"]["content"]
@@ -84,16 +88,21 @@ def _complete(spec: Any) -> Any:  # noqa: ANN401 - a JSON document, and what the
 
 
 def _complete_operation(path: str, operation: dict[str, Any]) -> None:
-    operation["security"] = [{SCHEME: []}]
     responses: dict[str, dict[str, Any]] = operation["responses"]
-    common = {"401": "The key is missing or wrong.", "503": "A store is away; try again."}
+    common = {
+        "401": "The key, token or signature is missing or wrong.",
+        "403": "The role is not enough, or the address is not let in.",
+        "503": "A store is away; try again.",
+    }
     if "{" in path:
         common["404"] = "There is no such thing."
     if any(parameter["in"] == "query" for parameter in operation.get("parameters", ())):
         common["422"] = "A parameter is invalid."
+    if "requestBody" in operation:
+        common |= {"400": "The body is no JSON.", "413": "The body is too long.", "422": "A field is invalid."}
     for status, text in common.items():
         responses.setdefault(status, {"description": text})
-    if "201" in responses:
+    if "201" in responses and "200" in responses:
         responses["200"]["content"] = responses["201"]["content"]
     for status, response in responses.items():
         if int(status) >= HTTPStatus.BAD_REQUEST:

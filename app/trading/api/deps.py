@@ -6,7 +6,10 @@ from flask import current_app
 
 from trading.cache.client import Cache
 from trading.risk.checks import Limits
+from trading.security.access import Access
+from trading.security.allowlist import Allowlist
 from trading.security.credentials import MountedCredential
+from trading.security.signing import Signing
 from trading.storage.database import Database
 
 NAME = "trading"
@@ -14,12 +17,15 @@ NAME = "trading"
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """Stores, keys and limits of one app."""
+    """Stores, keys, limits and rules of access of one app."""
 
     database: Database
     cache: Cache
     keys: MountedCredential
     limits: Limits
+    access: Access
+    allowlist: Allowlist
+    signing: Signing = Signing.OFF
 
 
 def dependencies() -> Dependencies:

@@ -1,6 +1,7 @@
 """Errors as problem+json (RFC 9457) with stable codes; input values are never repeated."""
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, NoReturn
 
@@ -21,12 +22,28 @@ STATUS_OF_CODE = {
     "OUTCOME_UNKNOWN": HTTPStatus.SERVICE_UNAVAILABLE,
     "CACHE_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
     "CREDENTIALS": HTTPStatus.SERVICE_UNAVAILABLE,
+    "TOKEN_REFUSED": HTTPStatus.UNAUTHORIZED,
+    "SIGNATURE_REFUSED": HTTPStatus.UNAUTHORIZED,
+    "ADDRESS_REFUSED": HTTPStatus.FORBIDDEN,
+    "ALLOWLIST_UNKNOWN": HTTPStatus.SERVICE_UNAVAILABLE,
+    "NETWORK_INVALID": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "LOGIN_BUSY": HTTPStatus.SERVICE_UNAVAILABLE,
+    "PASSWORD_INVALID": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "USER_EXISTS": HTTPStatus.CONFLICT,
+    "USER_NOT_FOUND": HTTPStatus.NOT_FOUND,
 }
 
 
-def refuse(status: HTTPStatus, code: str, detail: str, **extra: Any) -> NoReturn:  # noqa: ANN401
+def refuse(
+    status: HTTPStatus,
+    code: str,
+    detail: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    **extra: Any,  # noqa: ANN401
+) -> NoReturn:
     """End the request with a problem."""
-    raise HTTPError(status, message=code, detail=detail, extra_data=extra)
+    raise HTTPError(status, message=code, detail=detail, headers=headers, extra_data=extra)
 
 
 def install(app: APIFlask) -> None:
@@ -47,7 +64,9 @@ def _http_error(error: HTTPError) -> Response:
         ]
         return _response(status, "REQUEST_INVALID", "the request breaks the rules named in errors", errors=errors)
     if isinstance(error.detail, str):
-        return _response(status, str(error.message), error.detail, **error.extra_data)
+        response = _response(status, str(error.message), error.detail, **error.extra_data)
+        response.headers.extend(dict(error.headers or {}))
+        return response
     response = _response(status, status.name, status.description or status.phrase)
     response.headers.extend({name: value for name, value in dict(error.headers).items() if name != "Content-Length"})
     return response
@@ -72,4 +91,6 @@ def _response(status: HTTPStatus, code: str, detail: str, **extra: Any) -> Respo
     response = Response(problem.model_dump_json(exclude_defaults=True), status, mimetype=MEDIA_TYPE)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    if status is HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
     return response

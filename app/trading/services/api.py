@@ -10,7 +10,10 @@ from trading.api.app import create_app
 from trading.api.deps import Dependencies
 from trading.cache.client import Cache
 from trading.risk.checks import Limits
+from trading.security.access import Access
+from trading.security.allowlist import Allowlist
 from trading.security.credentials import MountedCredential
+from trading.services.allowlistwatch import AllowlistWatch
 from trading.services.credentialwatch import CredentialWatch
 from trading.services.logs import configure
 from trading.settings import Settings
@@ -20,6 +23,7 @@ from trading.storage.database import Database
 THREADS = 8
 CONNECTIONS = 4
 GRACEFUL_S = 20
+KINDS = ("postgres-app", "redis-app", "api", "jwt")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -61,19 +65,29 @@ class ApiServer(BaseApplication):  # type: ignore[misc]
         """The app of the worker."""
         configure("api", self._settings.log_level)
         folder = self._settings.credentials_dir
-        postgres, redis, keys = (MountedCredential(folder, kind) for kind in ("postgres-app", "redis-app", "api"))
+        postgres, redis, keys, tokens = (MountedCredential(folder, kind) for kind in KINDS)
         name = f"trading-api {socket.gethostname()}"
         self._database = Database(logins(self._settings, postgres, name), max_size=CONNECTIONS)
         self._cache = Cache(self._settings, redis)
         self._watch = CredentialWatch(
-            [(postgres, self._database.drain), (redis, self._cache.drain), (keys, lambda: None)]
+            [
+                (postgres, self._database.drain),
+                (redis, self._cache.drain),
+                (keys, lambda: None),
+                (tokens, lambda: None),
+            ]
         )
+        allowlist = Allowlist(self._settings.allowlist_file, self._settings.trusted_proxies, version=None)
+        self._allowlist_watch = AllowlistWatch(allowlist, self._database)
         self._database.open()
         self._watch.start()
-        return create_app(Dependencies(self._database, self._cache, keys, Limits()))
+        self._allowlist_watch.start()
+        access, signing = Access.of(tokens), self._settings.signing
+        return create_app(Dependencies(self._database, self._cache, keys, Limits(), access, allowlist, signing))
 
     def close(self) -> None:
         """Close what `load` has opened."""
+        self._allowlist_watch.stop()
         self._watch.stop()
         self._database.close()
         self._cache.close()
