@@ -6,6 +6,7 @@ A table and one JSON line for each drill; a page with timelines in .local/drills
 """
 
 import argparse
+import signal
 
 from drills import page
 from drills.faults import postgres, redis
@@ -18,6 +19,8 @@ from toolchain.kit.paths import LOCAL
 
 def postgres_keys(target: Target) -> list[int]:
     """What the ledger's client left in PostgreSQL, which is then removed."""
+    if target.psql("select to_regclass('ledger') is null") == [["t"]]:
+        return []
     found = [int(row[0]) for row in target.psql("select key from ledger")]
     target.psql("drop table ledger")
     return found
@@ -51,6 +54,7 @@ def main() -> int:
     stores = list(STORES.values()) if args.drill == "all" else [STORES[args.drill]]
     plans = [(store, chosen(store, args.name)) for store in stores]
     guard(args.stack, args.confirm)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is broken is healed, as after ^C
     target = find(args.stack)
     passed = [report(store.name, run_series(target, store, faults, args.faults)) for store, faults in plans]
     return 0 if all(passed) else 1

@@ -72,10 +72,10 @@ class Report(NamedTuple):
 
 
 def read(path: Path) -> list[Entry]:
-    """The whole lines of a ledger file."""
+    """The whole lines of a ledger file; those that begin with # give reasons, for people."""
     entries = []
     for line in path.read_text().splitlines(keepends=True):
-        if line.endswith("\n"):
+        if line.endswith("\n") and not line.startswith("#"):
             at, key, outcome, *timeline = line.split()
             entries.append(Entry(float(at), int(key), outcome, *timeline))
     return entries
@@ -117,6 +117,10 @@ def compare(entries: list[Entry], found: list[int]) -> Report:
     )
 
 
+class NotTried(Exception):
+    """There was no connection to write over, so that the write is certainly not there."""
+
+
 @contextlib.contextmanager
 def deadline(seconds: float) -> Iterator[None]:
     """Raise TimeoutError in the body after so many seconds (main thread only)."""
@@ -142,11 +146,15 @@ def postgres_writer(args: argparse.Namespace) -> Iterator[Write]:
     def write(key: int) -> str:
         nonlocal connection
         if connection is None or connection.closed:
-            connection = psycopg.connect(
-                host=",".join(hosts), port=",".join(ports), dbname=args.database, user=args.user, password=password,
-                sslmode="require", target_session_attrs="read-write", connect_timeout=2, tcp_user_timeout=3000,
-                keepalives_idle=1, keepalives_interval=1, keepalives_count=3, autocommit=True,
-            )  # fmt: skip
+            try:
+                connection = psycopg.connect(
+                    host=",".join(hosts), port=",".join(ports), dbname=args.database, user=args.user,
+                    password=password, sslmode="require", target_session_attrs="read-write", connect_timeout=2,
+                    tcp_user_timeout=3000, keepalives_idle=1, keepalives_interval=1, keepalives_count=3,
+                    autocommit=True,
+                )  # fmt: skip
+            except psycopg.OperationalError as error:
+                raise NotTried(str(error)) from error
             connection.execute("create table if not exists ledger (key bigint not null)")
         try:
             with deadline(WRITE_TIMEOUT_S):
@@ -188,9 +196,10 @@ def run(write: Write, path: Path, keep_on: Callable[[], bool]) -> None:
             try:
                 timeline = write(key)
                 outcome = "acked"
-            except (psycopg.OperationalError, psycopg.InternalError, redis.RedisError, TimeoutError) as error:
+            except (psycopg.OperationalError, psycopg.InternalError, redis.RedisError, TimeoutError, NotTried) as error:
                 outcome = "login" if no_login(error) else "refused" if refused(error) else "unknown"
-                sys.stderr.write(f"{time.time():.3f} {type(error).__name__}: {error}\n")
+                # both streams of a pod are one log, so that a reason is a line of its own kind in it
+                sys.stderr.write(f"# {time.time():.3f} {type(error).__name__}: {' '.join(str(error).split())}\n")
             ledger.write(f"{time.time():.3f} {key} {outcome} {timeline}".rstrip() + "\n")
             ledger.flush()
             time.sleep(PAUSE_S)
@@ -211,7 +220,7 @@ def no_login(error: Exception) -> bool:
 
 def refused(error: Exception) -> bool:
     """Whether the store said no, so that the write is certainly not there."""
-    if isinstance(error, redis.ReadOnlyError | redis.sentinel.MasterNotFoundError):
+    if isinstance(error, redis.ReadOnlyError | redis.sentinel.MasterNotFoundError | NotTried):
         return True
     return isinstance(error, psycopg.errors.ReadOnlySqlTransaction | psycopg.errors.CannotConnectNow)
 

@@ -64,6 +64,7 @@ class Outcome:
 def run_one(target: Target, store: Store, fault: Fault) -> Outcome:
     """Inject a fault under load; always heals, also when interrupted."""
     store.settle(target)
+    store.found(target)  # what an interrupted drill has left
     victim = fault.victim(target)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "ledger"
