@@ -56,8 +56,13 @@ def main() -> int:
     guard(args.stack, args.confirm)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is broken is healed, as after ^C
     target = find(args.stack)
-    passed = [report(store.name, run_series(target, store, faults, args.faults)) for store, faults in plans]
+    passed = [report(name(store, args.name), run_series(target, store, faults, args.faults)) for store, faults in plans]
     return 0 if all(passed) else 1
+
+
+def name(store: Store, only: str) -> str:
+    """What the drill is called: after its store, and its class when there is only one."""
+    return f"{store.name}-{only}" if only else store.name
 
 
 def report(drill: str, outcomes: list[Outcome]) -> bool:

@@ -44,6 +44,7 @@ class Outcome:
         entries: the client's ledger.
         fault_at, healed_at: seconds since the epoch.
         trouble: why it counts as failed apart from numbers; empty when there is nothing.
+        settled: whether all was as before in the end; a drill goes no further from a platform that is not whole.
     """
 
     fault: Fault
@@ -54,6 +55,7 @@ class Outcome:
     fault_at: float
     healed_at: float
     trouble: str = ""
+    settled: bool = True
 
     @property
     def lost_too_many(self) -> bool:
@@ -73,10 +75,15 @@ def run_one(target: Target, store: Store, fault: Fault) -> Outcome:
             with contextlib.suppress(Late):
                 writer.wait(AFTER_WRITES, 30)
         entries = ledger.read(path)
-    store.settle(target)
+    settled = True
+    try:
+        store.settle(target)
+    except Late as error:
+        settled, trouble = False, f"{trouble} {error}".strip()
     report = ledger.compare(entries, store.found(target))
     rto_s = ledger.outage_s(entries, fault_at)
-    return Outcome(fault, rto_s, report, ledger.steps_back(entries), entries, fault_at, healed_at, trouble)
+    back = ledger.steps_back(entries)
+    return Outcome(fault, rto_s, report, back, entries, fault_at, healed_at, trouble, settled=settled)
 
 
 def struck(target: Target, fault: Fault, writer: Writer) -> tuple[float, float, str]:
@@ -107,6 +114,8 @@ def run_series(target: Target, store: Store, faults: Sequence[Fault], count: int
             outcome = run_one(target, store, fault)
             outcomes.append(outcome)
             say(line(store.name, number, count, outcome))
+            if not outcome.settled:
+                return outcomes
     return outcomes
 
 

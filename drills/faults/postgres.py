@@ -66,10 +66,16 @@ def restarted(target: Target) -> Heal:
 
 
 def rebuilt(target: Target) -> Heal:
-    """A standby whose data directory is broken beyond repair; it must be built anew."""
+    """A standby that lost a part of its data directory, and the one command that builds it anew.
+
+    Patroni does not throw a data directory away on its own when it cannot tell whose it is; people say so.
+    """
     victim = a_standby(target)
     target.shell(victim, "patroni", "rm -rf /data/pgdata/global")
     target.kubectl("delete", "pod", victim, "--force", "--grace-period=0")
+    command = f"patronictl -c /run/patroni/conf reinit postgres {victim} --force"
+    done = "Success: reinitialize"
+    eventually(lambda: done in target.shell(target.primary(), "patroni", command), 120, f"{victim} takes the command")
     return nothing
 
 
