@@ -5,8 +5,8 @@ no commit is acknowledged then until the cut heals. The members still have the A
 streams nor hears the primary's agent says so in an annotation of its own pod, with whom it does hear. A primary that
 nobody streams from, and that is missed by a standby which hears enough others to be promoted, ends its Patroni in
 order, which frees the lock. By then Patroni has struck the lost standbys off its list of synchronous ones, and lets
-none of them stand for election; so the one that is furthest asks Patroni by name to be promoted. That passes Patroni's vote
-by, but not the guard, which goes ahead only with all that any member may have acknowledged.
+none of them stand for election; so the one that is furthest asks Patroni by name to be promoted. That passes Patroni's
+vote by, but not the guard, which goes ahead only with all that any member may have acknowledged.
 
 The decisions here are pure; `yielding` makes them.
 """
