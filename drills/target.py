@@ -1,6 +1,7 @@
 """The running platform that a drill is for: its stack, its objects, and a place in its network."""
 
 import base64
+import contextlib
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from toolchain.kit.console import ToolError
@@ -79,6 +81,18 @@ class Target:
         )
         if done.returncode:
             raise ToolError(f"toolchain.cluster {' '.join(argv)}: {done.stderr.strip()}")
+
+    def node_processes(self, pod: str, comm: str) -> list[int]:
+        """Ids on this machine of a pod's processes of a name; raises `ToolError` when there is none."""
+        uid = self.kubectl("get", "pod", pod, "-o", "jsonpath={.metadata.uid}")
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if (process / "comm").read_text().strip() == comm and uid in (process / "cgroup").read_text():
+                    found.append(int(process.name))
+        if not found:
+            raise ToolError(f"pod {pod}: it has no process {comm} on this machine")
+        return found
 
     def shell(self, pod: str, container: str, script: str) -> str:
         """Output of a shell script in a container."""

@@ -1,7 +1,9 @@
 """What a fault is to a drill."""
 
 import contextlib
-from collections.abc import Callable
+import os
+import signal
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from drills.target import Target
@@ -40,9 +42,12 @@ class Fault:
 
 
 def processes(comm: str, number: str) -> str:
-    """A script that sends a signal to every process of a name: the images have no procps."""
-    one = f'read -r c < "$p/comm" && [ "$c" = {comm} ] && kill -{number} "${{p#/proc/}}"'
-    return f"for p in /proc/[0-9]*; do {one}; done 2>/dev/null; true"
+    """A script that sends a signal to every process of a name, and fails where there is none.
+
+    The images have no procps.
+    """
+    one = f'read -r c < "$p/comm" && [ "$c" = {comm} ] && kill -{number} "${{p#/proc/}}" && hit=1'
+    return f"hit=0; for p in /proc/[0-9]*; do {one}; done 2>/dev/null; [ $hit = 1 ]"
 
 
 def deleted(pod: Callable[[Target], str]) -> Callable[[Target], Heal]:
@@ -70,6 +75,24 @@ def signalled(pod: Callable[[Target], str], container: str, comm: str, number: s
         return resume if number == "STOP" else nothing
 
     return inject
+
+
+def signalled_from_outside(pod: Callable[[Target], str], comm: str, number: signal.Signals) -> Callable[[Target], Heal]:
+    """The same for the first process of a container, which no signal from inside stops or kills: from its node."""
+
+    def inject(target: Target) -> Heal:
+        victims = target.node_processes(pod(target), comm)
+        send(victims, number)
+        return (lambda: send(victims, signal.SIGCONT)) if number == signal.SIGSTOP else nothing
+
+    return inject
+
+
+def send(victims: Sequence[int], number: signal.Signals) -> None:
+    """A signal to processes of this machine; those that are gone already are left out."""
+    for victim in victims:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(victim, number)
 
 
 def node_killed(pod: Callable[[Target], str]) -> Callable[[Target], Heal]:

@@ -1,8 +1,9 @@
 """Faults of Redis and its Sentinels."""
 
+import signal
 from collections.abc import Callable
 
-from drills.faults.base import Fault, Heal, cut_off, deleted, node_killed, nothing, signalled
+from drills.faults.base import Fault, Heal, cut_off, deleted, node_killed, nothing, signalled_from_outside
 from drills.target import REDIS, SENTINEL, Target, eventually
 
 BUDGET_S = 8.0
@@ -70,17 +71,19 @@ FAULTS = (
     Fault(
         "sigkill",
         "the master's process killed",
-        signalled(master, "server", "redis-server", "KILL"),
+        signalled_from_outside(master, "redis-server", signal.SIGKILL),
         BUDGET_S,
         master,
+        needs_nodes=True,
         may_lose=MAX_LAG_S,
     ),
     Fault(
         "hang",
         "the master's process stopped",
-        signalled(master, "server", "redis-server", "STOP"),
+        signalled_from_outside(master, "redis-server", signal.SIGSTOP),
         BUDGET_S,
         master,
+        needs_nodes=True,
         may_lose=MAX_LAG_S,
         hold_s=10,
     ),

@@ -127,3 +127,7 @@ def test_a_signal_reaches_every_process_of_a_name_and_no_other(spawn: Callable[[
     time.sleep(0.2)
     states = [Path(f"/proc/{pid}/stat").read_text().split()[2] for pid in (one, two, other)]
     assert states == ["T", "T", "S"]
+
+
+def test_a_signal_that_reaches_nobody_is_a_failure() -> None:
+    assert subprocess.run(["sh", "-c", processes("nobody-is-called", "STOP")], check=False).returncode == 1
