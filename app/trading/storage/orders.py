@@ -66,7 +66,7 @@ def place(connection: Connection, request: OrderRequest, limits: Limits, *, pace
     Raises:
         ClientOrderIdReused: the account has used this client order id for something else.
     """
-    connection.execute("SELECT FROM account WHERE account = %s FOR NO KEY UPDATE", (request.account,))
+    _lock_account(connection, request.account)
     known = find(connection, request.order_id)
     if known:
         if not known.request.is_repeated_by(request):
@@ -155,9 +155,6 @@ def request_modify(
         OrderBusy: the venue has not acknowledged it, or a cancel or another change is on its way.
         InvalidOrder: the terms do not suit the order, or are not more than it has filled.
     """
-    account = connection.execute("SELECT account FROM orders WHERE id = %s", (order_id,)).fetchone()
-    if account:  # before the order: the sequence of locks of `place`
-        connection.execute("SELECT FROM account WHERE account = %s FOR NO KEY UPDATE", account)
     order = lock(connection, order_id)
     terms = change.of(order)
     if not order.is_open:
@@ -173,6 +170,7 @@ def request_modify(
     if terms.quantity <= order.filled_quantity:
         raise InvalidOrder("quantity", terms.quantity, f"{order.filled_quantity} are filled already; cancel the rest")
     order = append(connection, order, ModifyRequested(*terms))
+    _lock_account(connection, order.request.account)
     context = risk_context(connection, columns(order.request), limits, paced=False, without=order_id)
     denial = check_change(order, terms, context, limits)
     if denial:
@@ -209,6 +207,11 @@ def catch_up(connection: Connection, known: Sequence[Order]) -> list[Order]:
     return [
         mine[order_id] if seq == mine[order_id].seq else _advance(connection, mine[order_id]) for order_id, seq in rows
     ]
+
+
+def _lock_account(connection: Connection, account: str) -> None:
+    """Orders are locked before accounts, everywhere."""
+    connection.execute("SELECT FROM account WHERE account = %s FOR NO KEY UPDATE", (account,))
 
 
 def _advance(connection: Connection, order: Order) -> Order:
@@ -256,6 +259,17 @@ def initialized(connection: Connection) -> list[Order]:
         f"SELECT {REQUEST}, {STATE} FROM orders WHERE status = 'INITIALIZED' ORDER BY number"  # noqa: S608
     ).fetchall()
     return [order_of(row) for row in rows]
+
+
+def tagged(connection: Connection, tags: Sequence[str]) -> list[Order]:
+    """The orders whose ids begin with these hexadecimal digits, each folded from its events."""
+    bounds = [(UUID(tag.ljust(32, "0")), UUID(tag.ljust(32, "f"))) for tag in tags]
+    rows = connection.execute(
+        f"SELECT {REQUEST}, {STATE} FROM unnest(%s::uuid[], %s::uuid[]) AS tag (low, high) "  # noqa: S608
+        "JOIN orders ON id BETWEEN low AND high ORDER BY number",
+        ([low for low, _ in bounds], [high for _, high in bounds]),
+    ).fetchall()
+    return [replay(connection, order_of(row)) for row in rows]
 
 
 def holdings(connection: Connection, account: str) -> Mapping[str, int]:
