@@ -123,8 +123,9 @@ class Dispatcher:
         """Book what the venue has done, ask for what is in doubt, and halt when twice in a row nothing explains it."""
         working = [order for order in self._books.current() if order.is_working]
         theirs = self._broker.snapshot(working, market_time)
-        if theirs is not None:
-            self._compare(theirs, market_time)
+        if theirs is None:
+            return
+        self._compare(theirs, market_time)
         sent = [order for order in self._books.current() if order.status is not Status.INITIALIZED]
         doubtful = [order for order in sent if order.venue_order_id is None]
         answers = [(order, self._broker.query(order, market_time)) for order in doubtful]

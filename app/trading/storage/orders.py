@@ -264,12 +264,13 @@ def initialized(connection: Connection) -> list[Order]:
 def tagged(connection: Connection, tags: Sequence[str]) -> list[Order]:
     """The orders whose ids begin with these hexadecimal digits, each folded from its events."""
     bounds = [(UUID(tag.ljust(32, "0")), UUID(tag.ljust(32, "f"))) for tag in tags]
-    rows = connection.execute(
-        f"SELECT {REQUEST}, {STATE} FROM unnest(%s::uuid[], %s::uuid[]) AS tag (low, high) "  # noqa: S608
-        "JOIN orders ON id BETWEEN low AND high ORDER BY number",
-        ([low for low, _ in bounds], [high for _, high in bounds]),
-    ).fetchall()
-    return [replay(connection, order_of(row)) for row in rows]
+    with connection.transaction():  # locked, so that nothing is booked between a row and its events
+        rows = connection.execute(
+            f"SELECT {REQUEST}, {STATE} FROM unnest(%s::uuid[], %s::uuid[]) AS tag (low, high) "  # noqa: S608
+            "JOIN orders ON id BETWEEN low AND high ORDER BY number FOR NO KEY UPDATE OF orders",
+            ([low for low, _ in bounds], [high for _, high in bounds]),
+        ).fetchall()
+        return [replay(connection, order_of(row)) for row in rows]
 
 
 def holdings(connection: Connection, account: str) -> Mapping[str, int]:
