@@ -83,7 +83,8 @@ class ApiServer(BaseApplication):  # type: ignore[misc]
         self._watch.start()
         self._allowlist_watch.start()
         access, signing = Access.of(tokens), self._settings.signing
-        return create_app(Dependencies(self._database, self._cache, keys, Limits(), access, allowlist, signing))
+        limits = Limits(max_orders_a_second=self._settings.max_orders_a_second)
+        return create_app(Dependencies(self._database, self._cache, keys, limits, access, allowlist, signing))
 
     def close(self) -> None:
         """Close what `load` has opened."""

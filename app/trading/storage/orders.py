@@ -37,7 +37,7 @@ from trading.portfolio.positions import Position, book
 from trading.risk.checks import Denial, Limits, check, check_change
 from trading.storage.connection import Connection
 from trading.storage.errors import ClientOrderIdReused, OrderBusy, OrderNotFound, OrderOver
-from trading.storage.riskcontext import OPEN, risk_context
+from trading.storage.riskcontext import OPEN, risk_context, take_slot
 
 REQUEST = (
     "account, client_order_id, symbol, side, type, product, time_in_force, quantity, limit_price, trigger_price, "
@@ -76,7 +76,10 @@ def place(connection: Connection, request: OrderRequest, limits: Limits, *, pace
         return known, False
     events: list[OrderEvent] = [Initialized()]
     order = start(request, events[0])
+    paced = paced and request.mode is Mode.PAPER  # market time is no time of a real broker's
     denial = check(request, risk_context(connection, columns(request), limits, paced=paced), limits)
+    if not denial and not paced:
+        denial = take_slot(connection, limits)
     if denial:
         events.append(Denied(str(denial)))
         order = apply(order, events[1])
@@ -172,7 +175,7 @@ def request_modify(
     order = append(connection, order, ModifyRequested(*terms))
     _lock_account(connection, order.request.account)
     context = risk_context(connection, columns(order.request), limits, paced=False, without=order_id)
-    denial = check_change(order, terms, context, limits)
+    denial = check_change(order, terms, context, limits) or take_slot(connection, limits)
     if denial:
         order = append(connection, order, ModifyRejected(str(denial)))
     return order, denial
