@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr, StrictBool
+from pydantic import ConfigDict, Field, SecretStr, StrictBool
 
 from trading.api.schemas import MAX_PAGE, Account, Model
 from trading.security.audit import Link
@@ -11,20 +11,51 @@ from trading.security.passwords import MAX_LENGTH, MIN_LENGTH
 from trading.security.people import KeyRow, User
 from trading.security.principal import Role
 
+WORDS, ACCESS, REFRESH, SCHEME = "correct horse battery", "eyJ0eXAi….eyJpc3Mi….c2lnbmF0", "refresh.…", "Bearer"
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", examples=["ravi"])]
 Label = Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,64}$", examples=["my bot"])]
-Password = Annotated[SecretStr, Field(min_length=1, max_length=MAX_LENGTH, examples=["correct horse battery"])]
-NewPassword = Annotated[
-    SecretStr, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH, examples=["correct horse battery"])
-]
+Password = Annotated[SecretStr, Field(min_length=1, max_length=MAX_LENGTH, examples=[WORDS])]
+NewPassword = Annotated[SecretStr, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH, examples=[WORDS])]
 Accounts = Annotated[list[Account], Field(max_length=100, examples=[["main"]])]
 MAX_KEY_DAYS = 365
 MAX_OVERLAP_S = 7 * 86_400
 MAX_NETWORKS = 200
 
+AT = "2026-01-05T09:20:00Z"
+KEY = {
+    "id": "0123456789ab",
+    "label": "my bot",
+    "role": "trader",
+    "accounts": ["main"],
+    "created_at": AT,
+    "expires_at": "2026-04-05T09:20:00Z",
+    "rotated_at": None,
+    "previous_until": None,
+    "revoked_at": None,
+}
+USER = {"name": "ravi", "role": "trader", "accounts": ["main"], "disabled": False, "version": 1, "created_at": AT}
+ENTRY = {
+    "seq": 7,
+    "at": AT,
+    "actor": "asha",
+    "action": "user.create",
+    "subject": "ravi",
+    "address": "203.0.113.9",
+    "detail": {"role": "trader", "accounts": ["main"]},
+    "hash": "00" * 32,
+}
+OFFICE = {"network": "203.0.113.0/24", "note": "office"}
+
+
+def example(**values: Any) -> ConfigDict:  # noqa: ANN401 - values of any field
+    """The configuration of a model that has an example in the document."""
+    return ConfigDict(json_schema_extra={"examples": [values]})
+
 
 class Login(Model):
     """A name and its password."""
+
+    model_config = example(name="ravi", password=WORDS)
 
     name: Name
     password: Password
@@ -33,11 +64,15 @@ class Login(Model):
 class Refresh(Model):
     """A refresh token; it can be used once."""
 
+    model_config = example(refresh_token=REFRESH)
+
     refresh_token: SecretStr = Field(min_length=1, max_length=128)
 
 
 class ChangePassword(Model):
     """The present password and the next."""
+
+    model_config = example(current=WORDS, new="wrong horse battery")
 
     current: Password
     new: NewPassword
@@ -46,14 +81,18 @@ class ChangePassword(Model):
 class Tokens(Model):
     """What one is known by after a login: send `Authorization: Bearer <access_token>`."""
 
+    model_config = example(access_token=ACCESS, token_type=SCHEME, expires_in=600, refresh_token=REFRESH)
+
     access_token: str
-    token_type: str = "Bearer"  # noqa: S105 - the name of a scheme
+    token_type: str = SCHEME
     expires_in: int = Field(description="Seconds for which the access token is good.")
     refresh_token: str = Field(description="Gives the next pair, once. Used twice it ends the session.")
 
 
 class Me(Model):
     """Who asks, and what they may do. `accounts` is null for all."""
+
+    model_config = example(name="ravi", role="trader", accounts=["main"], key_id=None)
 
     name: str
     role: Role
@@ -64,6 +103,8 @@ class Me(Model):
 class CreateKey(Model):
     """A key of one's own. It may do what `role` says, and never more than its owner."""
 
+    model_config = example(label="my bot", role="trader", accounts=["main"], expires_in_days=90)
+
     label: Label
     role: Role = Role.TRADER
     accounts: Accounts | None = Field(default=None, description="Null for all that its owner may use.")
@@ -73,11 +114,15 @@ class CreateKey(Model):
 class RotateKey(Model):
     """For how long the present secret stays good beside the new one."""
 
+    model_config = example(overlap_s=3600)
+
     overlap_s: int = Field(default=86_400, ge=0, le=MAX_OVERLAP_S)
 
 
 class KeyOut(Model):
     """A key without its secret."""
+
+    model_config = example(**KEY)
 
     id: str
     label: str
@@ -104,17 +149,23 @@ class KeyOut(Model):
 class NewKey(KeyOut):
     """A key with its secret, which is told this once."""
 
+    model_config = example(**KEY, key=f"{KEY['id']}.…")
+
     key: str = Field(description="`<id>.<secret>`, for X-API-Key or to sign with.")
 
 
 class KeyList(Model):
     """All of one's keys, newest first."""
 
+    model_config = example(keys=[KEY])
+
     keys: list[KeyOut]
 
 
 class CreateUser(Model):
     """A person. `accounts` is null for all."""
+
+    model_config = example(name="ravi", password=WORDS, role="trader", accounts=["main"])
 
     name: Name
     password: NewPassword
@@ -125,6 +176,8 @@ class CreateUser(Model):
 class ChangeUser(Model):
     """What is to be changed, on the version that was read."""
 
+    model_config = example(version=1, role="viewer")
+
     version: int = Field(ge=1)
     role: Role | None = None
     accounts: Accounts | None = Field(default=None, description="Null for all; left out, they stay.")
@@ -134,6 +187,8 @@ class ChangeUser(Model):
 
 class UserOut(Model):
     """A person; `version` grows with every change."""
+
+    model_config = example(**USER)
 
     name: str
     role: Role
@@ -159,6 +214,8 @@ class UserOut(Model):
 class UserList(Model):
     """A page of people, by name; `next_cursor` asks for the next page and is null on the last."""
 
+    model_config = example(users=[USER], next_cursor=None)
+
     users: list[UserOut]
     next_cursor: str | None
 
@@ -172,6 +229,8 @@ class UserQuery(Model):
 
 class AuditOut(Model):
     """A change of access; `hash` covers it and the one before."""
+
+    model_config = example(**ENTRY)
 
     seq: int
     at: datetime
@@ -201,6 +260,8 @@ class AuditOut(Model):
 class AuditList(Model):
     """A page of the audit, newest first; `next_cursor` asks for the next page and is null on the last."""
 
+    model_config = example(entries=[ENTRY], next_cursor=None)
+
     entries: list[AuditOut]
     next_cursor: int | None
 
@@ -215,6 +276,8 @@ class AuditQuery(Model):
 class Listed(Model):
     """An address or a network, and what it is for."""
 
+    model_config = example(network="203.0.113.0/24", note="office")
+
     network: str = Field(max_length=64, examples=["203.0.113.0/24"])
     note: str = Field(default="", max_length=200, examples=["office"])
 
@@ -228,6 +291,8 @@ class NetworkQuery(Model):
 class PutAllowlist(Model):
     """What the list is to be, on the version that was read."""
 
+    model_config = example(version=3, enforced=True, networks=[OFFICE])
+
     version: int = Field(ge=0)
     enforced: StrictBool
     networks: list[Listed] = Field(max_length=MAX_NETWORKS)
@@ -238,6 +303,8 @@ class AllowlistOut(Model):
 
     `file` is null when the deployment mounts none; while there is one, the list is enforced.
     """
+
+    model_config = example(version=4, enforced=True, file=None, networks=[OFFICE])
 
     version: int
     enforced: bool
