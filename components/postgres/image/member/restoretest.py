@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
+from psycopg.rows import TupleRow
 
 from components.postgres.image.member import pgbackrest, server, status
-from components.postgres.image.member.paths import Paths, load_cluster
+from components.postgres.image.member.paths import Cluster, Paths, load_cluster
 from components.postgres.image.member.restore import target_options
 
 SCRATCH = Path("/scratch/pgdata")
@@ -102,8 +103,7 @@ def rehearse(to: str, hold_s: int) -> dict[str, object]:
     programs = str(paths.programs)
     control = [f"{programs}/pg_ctl", "-D", str(SCRATCH), "-w", "-t", str(START_S), "-l", "/scratch/server.log"]
     if subprocess.run([*control, "-o", options, "start"], check=False).returncode:
-        lines = (SCRATCH.parent / "server.log").read_text().splitlines()[-10:]
-        raise Failed(f"the restored server does not start: {' / '.join(lines)}")
+        raise Failed(f"the restored server does not start: {server_log()}")
     try:
         seen = look(paths)
         if hold_s:
@@ -118,7 +118,7 @@ def rehearse(to: str, hold_s: int) -> dict[str, object]:
 def look(paths: Paths) -> dict[str, object]:
     """Count every row and check every index of the application's database."""
     cluster = load_cluster(paths)
-    with server.connect(paths.sockets, cluster.postgres_port, cluster.database) as connection:
+    with replayed(paths, cluster) as connection:
         connection.execute("SET statement_timeout = 0")
         last = connection.execute("SELECT extract(epoch FROM pg_last_xact_replay_timestamp())::float").fetchone()
         tables = [str(row[0]) for row in connection.execute(TABLES)]
@@ -135,7 +135,25 @@ def look(paths: Paths) -> dict[str, object]:
     }
 
 
-def _count(connection: "psycopg.Connection[tuple[object, ...]]", table: str) -> int:
+def replayed(paths: Paths, cluster: Cluster) -> "psycopg.Connection[TupleRow]":
+    """A connection, once the end of the log is reached: until then the server takes none."""
+    deadline = time.monotonic() + START_S
+    while True:
+        try:
+            return server.connect(paths.sockets, cluster.postgres_port, cluster.database)
+        except psycopg.OperationalError:
+            ended = not (SCRATCH / "postmaster.pid").exists()
+            if ended or time.monotonic() > deadline:
+                raise Failed(f"the restored server has not come to the end of the log: {server_log()}") from None
+        time.sleep(0.2)
+
+
+def server_log() -> str:
+    """The last lines of the restored server, in one."""
+    return " / ".join((SCRATCH.parent / "server.log").read_text().splitlines()[-10:])
+
+
+def _count(connection: "psycopg.Connection[TupleRow]", table: str) -> int:
     row = connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()  # noqa: S608  quoted by format()
     return int(str(row[0])) if row else 0
 
