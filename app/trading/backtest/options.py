@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from trading.marketdata.source import SYNTHETIC
-from trading.strategies.registry import DEFAULTS, kinds
+from trading.strategies.registry import DEFAULTS, OURS
 
 ARCH = {"arch:nasdaq": ("nasdaq", "NASDAQ"), "arch:sp500": ("sp500", "SP500")}  # modules of arch.data, our symbols
 NAMED = (SYNTHETIC, *ARCH)
@@ -41,8 +41,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
-    known = ", ".join((*kinds(), *(i.name for i in DEFAULTS)))
-    parser.add_argument("--strategy", required=True, metavar="NAME", help=f"a kind or a default's name: {known}")
+    known = ", ".join((*(kind.name for kind in OURS), *(one.name for one in DEFAULTS)))
+    parser.add_argument("--strategy", required=True, metavar="NAME", help=f"a kind, or a default by name: {known}")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter; repeatable")
     parser.add_argument("--capital", default="5000000", metavar="RUPEES", help="default 5000000")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the files; made if missing")
