@@ -3,7 +3,7 @@ STACK ?= local
 PY    := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up tools status preview drift render policy secrets-check smoke backup backups restore drill-restore down test test-fast lint format docs bench bench-preview snapshots
+.PHONY: help up tools status preview drift render policy secrets-check smoke backup backups restore drill-restore down test test-fast lint format docs bench bench-backtest bench-preview snapshots
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ docs: .venv/.ready ## build the documentation site into .local/site/
 
 bench-preview: .venv/.ready ## measure what policies and report add to the preview of prod's shape
 	@$(PY) -m bench.preview
+
+bench-backtest: .venv/.ready ## bars a second of a backtest, beside backtesting, backtrader and nautilus_trader (ARGS=--help)
+	@$(PY) -m bench.backtest $(ARGS)
 
 bench: .venv/.ready ## measure preview, up and idle cost of the running platform
 	@$(PY) -m bench.platform

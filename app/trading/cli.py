@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 
+from trading.backtest import options as backtest
 from trading.domain.errors import TradingError
 from trading.risk.killswitch import TradingState
 from trading.security.credentials import MountedCredential
@@ -39,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         elif args.command == "state":
             found = state(from_environment(os.environ), args.to, args.reason, args.actor)
             sys.stdout.write(f"{found}\n")
+        elif args.command == "backtest":
+            _backtest(args)
         else:
             ROLES[args.role](from_environment(os.environ), args.listen)
     except TradingError as error:
@@ -64,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     switch.add_argument("--actor", default="operator", help="who asks for the change (default: operator)")
     _add_user(commands.add_parser("user", help="add, list, or change who may log in to the API"))
     commands.add_parser("audit", help="prove that no entry of the audit of access was altered; exit 1 if one was")
+    backtest.add(commands)
     commands.add_parser("openapi", help="print the API's OpenAPI document")
     return parser
 
@@ -120,6 +124,12 @@ def _migrate(wait_s: float) -> None:
     credential = MountedCredential(settings.credentials_dir, "postgres-app")
     applied = migrate(logins(settings, credential, "trading-migrate"), wait_s=wait_s)
     log.info("schema is current", extra={"applied": applied})
+
+
+def _backtest(args: argparse.Namespace) -> None:
+    from trading.backtest.command import execute  # 40 MB of memory that no role needs
+
+    execute(args)
 
 
 def _openapi() -> None:

@@ -1,7 +1,7 @@
 """Bars of a whole source as arrays: what a backtest plays, in steps like a feed or by symbol."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
@@ -37,11 +37,16 @@ class Column:
     low: Ints
     close: Ints
     volume: Ints
+    _first: int = field(init=False, repr=False)  # step of the first bar when there is one at each step from there on
+
+    def __post_init__(self) -> None:
+        whole = len(self.steps) and self.steps[-1] - self.steps[0] + 1 == len(self.steps)
+        object.__setattr__(self, "_first", int(self.steps[0]) if whole else 0)
 
     def place(self, step: int) -> int:
         """The index of the newest bar up to a step; -1 before the first."""
-        if step <= len(self.steps) and self.steps[step - 1] == step:
-            return step - 1  # no step without a bar before it
+        if self._first:
+            return max(-1, min(step - self._first, len(self.steps) - 1))
         return int(np.searchsorted(self.steps, step, side="right")) - 1
 
     def bar(self, index: int, at: datetime) -> Bar:
@@ -49,16 +54,16 @@ class Column:
         return Bar(
             self.symbol,
             at,
-            PAISA * int(self.open[index]),
-            PAISA * int(self.high[index]),
-            PAISA * int(self.low[index]),
-            PAISA * int(self.close[index]),
-            int(self.volume[index]),
+            PAISA * self.open.item(index),
+            PAISA * self.high.item(index),
+            PAISA * self.low.item(index),
+            PAISA * self.close.item(index),
+            self.volume.item(index),
         )
 
     def price(self, index: int) -> Decimal:
         """A bar's close in rupees."""
-        return PAISA * int(self.close[index])
+        return PAISA * self.close.item(index)
 
     @property
     def closes(self) -> Floats:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from trading.backtest.columns import Columns
+from trading.backtest.columns import PAISA, Columns
 from trading.backtest.orderlist import line
 from trading.costs.table import CostTable
 from trading.domain.events import Denied, Filled, Initialized, OrderEvent, Submitted
@@ -61,6 +61,7 @@ class MemoryLedger:
         self._held: dict[str, dict[str, int]] = {}
         self._keys: dict[str, dict[str, BookKey]] = {}
         self._profit: dict[str, Decimal] = {}  # realised and after charges, by account
+        self._tied: dict[str, dict[str, Decimal]] = {}  # absolute book cost, by account and symbol held
         self.book = Book(costs)
         self.now = 0  # number of the step that is being played
         self.lines: list[str] = []
@@ -135,9 +136,10 @@ class MemoryLedger:
         before = self.book.position(key)
         after = self.book.book(request, fill)
         held = self._held.setdefault(request.account, {})
-        held[request.symbol] = after.quantity
+        tied = self._tied.setdefault(request.account, {})
+        held[request.symbol], tied[request.symbol] = after.quantity, abs(after.cost)
         if not after.quantity:
-            del held[request.symbol]
+            del held[request.symbol], tied[request.symbol]
         charges, profit = after.charges - before.charges, after.realised_pnl - before.realised_pnl
         self._profit[request.account] = self._profit.get(request.account, ZERO) + profit - charges
         self.trades.append(
@@ -181,19 +183,35 @@ class MemoryLedger:
         )
 
     def _sums(self, account: str, pending: Mapping[str, Sequence[int]]) -> tuple[Decimal, Decimal]:
-        """Rupees in positions and open orders, and what these leave of the buying power (0 or less)."""
-        exposure = free = ZERO
-        keys, held = self._keys.get(account, {}), self._held.get(account, {})
-        for symbol in dict.fromkeys((*held, *pending)):
-            quantity, (buy, sell) = held.get(symbol, 0), pending.get(symbol, (0, 0))
-            cost = abs(self.book.position(keys[symbol]).cost) if quantity else ZERO
-            price = self.price(symbol) or ZERO
+        """Rupees in positions and open orders, and what these leave of the buying power (0 or less).
+
+        Each symbol counts at the larger of its market value and its book cost, as in the database; market values are
+        summed in whole paise, which is as exact and costs a fraction.
+        """
+        paise, exposure = 0, ZERO
+        held, tied = self._held.get(account, {}), self._tied.get(account, {})
+        free = -sum(tied.values(), ZERO)
+        for symbol, quantity in held.items():
+            if symbol in pending:
+                continue
+            value, cost = abs(quantity) * self._paise(symbol), tied[symbol]
+            if PAISA * value >= cost:
+                paise += value
+            else:
+                exposure += cost
+        for symbol, (buy, sell) in pending.items():
+            quantity = held.get(symbol, 0)
             most = max(abs(quantity + buy), abs(quantity - sell))
+            price = PAISA * self._paise(symbol)
             if quantity:
-                price = max(price, cost / abs(quantity))
+                price = max(price, tied[symbol] / abs(quantity))
             exposure += most * price
-            free -= cost + (most - abs(quantity)) * price
-        return exposure, free
+            free -= (most - abs(quantity)) * price
+        return exposure + PAISA * paise, free
+
+    def _paise(self, symbol: str) -> int:
+        column = self._columns.columns[symbol]
+        return column.close.item(column.place(self.now))
 
 
 def _key(request: OrderRequest) -> BookKey:

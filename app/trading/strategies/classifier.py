@@ -81,7 +81,7 @@ class Classifier:
         if model is None:
             return "there is no model; train one"
         age = model.age_days(market.at)
-        if age < 0:
+        if age <= 0:
             return "the model has seen these bars in training"
         return f"the model is {age:.1f} days old, the most is {limit}; train it again" if age > limit else None
 
