@@ -87,6 +87,14 @@ bench-backtest: .venv/.ready ## bars a second of a backtest, beside backtesting,
 bench: .venv/.ready ## measure preview, up and idle cost of the running platform
 	@$(PY) -m bench.platform
 
+.PHONY: bench-orders bench-restart
+
+bench-orders: .venv/.ready ## measure the way of an order from the API to two disks, at 50 and 200 a second
+	@$(PY) -m bench.orders $(ARGS)
+
+bench-restart: .venv/.ready ## measure how soon the engine trades again with ORDERS=100000 in its history
+	@$(PY) -m bench.restart --orders $(or $(ORDERS),100000)
+
 # Checks by other people's tools, each pinned (docs/security-scanning.md)
 .PHONY: lint-workflows security scan-secrets audit checkov kube-score sbom scan-images
 

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,7 +27,7 @@ REDIS_USER = "trading"
 # The binary of all Redis programs is in redis-tools; it acts by the name it is called with, and starts no service.
 REDIS_BINARY = "/usr/bin/redis-check-rdb"
 WITH_US = ("setpriv", "--pdeathsig", "KILL")  # a server must not outlive a test run that is killed
-HBA = "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n"
+HBA = "local all all trust\nlocal replication all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n"
 POSTGRES_OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "ssl": "on",
@@ -73,10 +73,18 @@ def install() -> Path:
 
 
 class Postgres:
-    """A server with the roles of the platform; stopped and started at will, on one port."""
+    """A server with the roles of the platform; stopped and started at will, on one port.
 
-    def __init__(self, programs: Path, folder: Path, passwords: dict[str, str]) -> None:
+    Args:
+        options: beside and over `POSTGRES_OPTIONS`.
+    """
+
+    def __init__(
+        self, programs: Path, folder: Path, passwords: dict[str, str], options: Mapping[str, str] | None = None
+    ) -> None:
         self._programs, self._folder = programs, folder
+        self._options = POSTGRES_OPTIONS | dict(options or {})
+        self._standby: subprocess.Popen[bytes] | None = None
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(mode=0o700)
@@ -92,24 +100,27 @@ class Postgres:
 
     def start(self) -> None:
         """Start and wait until it answers."""
-        options = POSTGRES_OPTIONS | {"port": str(self.port), "unix_socket_directories": str(self._folder)}
-        flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        command = [
-            *(self._as_user() or WITH_US),
-            str(self._programs / "postgres"),
-            "-D",
-            str(self._folder / "data"),
-            *flags,
-        ]
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
+        self._process = self._serve("data", self._options | {"port": str(self.port)})
         eventually(self._answers, 20, "PostgreSQL answers")
+
+    def replicate(self) -> None:
+        """Bring up a standby, without which no commit is acknowledged from then on."""
+        copy = self._folder / "standby"
+        place = ("-h", str(self._folder), "-p", str(self.port), "-U", "postgres")
+        self._run("pg_basebackup", *place, "-D", str(copy), "--write-recovery-conf", "--checkpoint=fast", "--no-sync")
+        options = self._options | {"port": str(free_port()), "cluster_name": "standby"}
+        self._standby = self._serve("standby", options)
+        with self.admin() as admin:
+            admin.execute("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
+            admin.execute("SELECT pg_reload_conf()")
+        eventually(self._is_replicated, 20, "the standby is synchronous")
 
     def stop(self, sig: signal.Signals = signal.SIGINT) -> None:
         """Stop at once; SIGINT ends all sessions, SIGQUIT is a crash."""
-        if self._process:
-            self._process.send_signal(sig)
-            self._process.wait(timeout=20)
+        for process in (self._standby, self._process):
+            if process:
+                process.send_signal(sig)
+                process.wait(timeout=20)
 
     def admin(self, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
         """A superuser's session over the local socket."""
@@ -131,6 +142,17 @@ class Postgres:
     def _answers(self) -> bool:
         with self.admin() as admin:
             return admin.execute("SELECT 1").fetchone() == (1,)
+
+    def _is_replicated(self) -> bool:
+        with self.admin() as admin:
+            return admin.execute("SELECT sync_state FROM pg_stat_replication").fetchall() == [("sync",)]
+
+    def _serve(self, data: str, options: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        settings = {**options, "unix_socket_directories": str(self._folder)}
+        flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        command = [*(self._as_user() or WITH_US), str(self._programs / "postgres"), "-D", str(self._folder / data)]
+        with (self._folder / "log").open("ab") as log:
+            return subprocess.Popen([*command, *flags], stdout=log, stderr=log, cwd="/")
 
     def _as_user(self) -> list[str]:
         if os.geteuid() != 0:
