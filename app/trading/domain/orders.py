@@ -115,6 +115,23 @@ class Terms(NamedTuple):
             raise InvalidOrder("trigger_price", trigger, rule)
 
 
+class Change(NamedTuple):
+    """What is to become of an order's terms; what is None stays as it is."""
+
+    quantity: int | None = None
+    limit_price: Decimal | None = None
+    trigger_price: Decimal | None = None
+
+    def of(self, order: "Order") -> Terms:
+        """The whole terms that the order would have then."""
+        now = order.terms
+        return Terms(
+            now.quantity if self.quantity is None else self.quantity,
+            now.limit_price if self.limit_price is None else self.limit_price,
+            now.trigger_price if self.trigger_price is None else self.trigger_price,
+        )
+
+
 def _price_rule(order_type: OrderType, needed: bool) -> str:
     article = "an" if order_type.has_trigger else "a"
     if needed:
@@ -250,6 +267,11 @@ class Order(NamedTuple):
     def trigger_price(self) -> Decimal | None:
         """As asked for or as modified."""
         return self.request.trigger_price if self.modified is None else self.modified.trigger_price
+
+    @property
+    def terms(self) -> Terms:
+        """What the venue has of what can be modified, as far as is known."""
+        return self.request.terms if self.modified is None else self.modified
 
     @property
     def remaining(self) -> int:

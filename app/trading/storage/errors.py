@@ -21,6 +21,24 @@ class ClientOrderIdReused(TradingError):
     code = "CLIENT_ORDER_ID_REUSED"
 
 
+class OrderNotFound(TradingError):
+    """There is no order with this id."""
+
+    code = "ORDER_NOT_FOUND"
+
+
+class OrderOver(TradingError):
+    """Nothing can be asked of the order any more: it has been filled, refused, or has ended in another way."""
+
+    code = "ORDER_OVER"
+
+
+class OrderBusy(TradingError):
+    """The order waits for an answer of the venue; ask again when it has come."""
+
+    code = "ORDER_BUSY"
+
+
 class LeadershipLost(TradingError):
     """Another engine has taken over; nothing of this transaction was written."""
 

@@ -7,14 +7,36 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from trading.costs.table import nse_equity
-from trading.domain.errors import IllegalTransition
-from trading.domain.events import Denied, Filled, Initialized, OrderEvent, from_payload, to_payload
+from trading.domain.errors import IllegalTransition, InvalidOrder
+from trading.domain.events import (
+    Cancelled,
+    CancelRequested,
+    Denied,
+    Filled,
+    Initialized,
+    ModifyRejected,
+    ModifyRequested,
+    OrderEvent,
+    from_payload,
+    to_payload,
+)
 from trading.domain.lifecycle import apply, fold, start
-from trading.domain.orders import Mode, Order, OrderRequest, OrderType, Product, Side, Status, Terms, TimeInForce
+from trading.domain.orders import (
+    Change,
+    Mode,
+    Order,
+    OrderRequest,
+    OrderType,
+    Product,
+    Side,
+    Status,
+    Terms,
+    TimeInForce,
+)
 from trading.portfolio.positions import Position, book
-from trading.risk.checks import Limits, check
+from trading.risk.checks import Denial, Limits, check, check_change
 from trading.storage.connection import Connection
-from trading.storage.errors import ClientOrderIdReused
+from trading.storage.errors import ClientOrderIdReused, OrderBusy, OrderNotFound, OrderOver
 from trading.storage.riskcontext import OPEN, risk_context
 
 REQUEST = (
@@ -71,7 +93,6 @@ def append(connection: Connection, order: Order, event: OrderEvent) -> Order:
         IllegalTransition: the event does not fit, or the order has moved on since `order` was read.
     """
     after = apply(order, event)
-    _insert_event(connection, order.order_id, after.seq, event)
     cursor = connection.execute(
         "UPDATE orders SET status = %(status)s, seq = %(seq)s, filled_quantity = %(filled_quantity)s, "
         "filled_value = %(filled_value)s, accepted_at = %(accepted_at)s, reason = %(reason)s, "
@@ -81,9 +102,123 @@ def append(connection: Connection, order: Order, event: OrderEvent) -> Order:
     )
     if cursor.rowcount != 1:
         raise IllegalTransition(f"order {order.order_id}: has moved on from seq={order.seq}; read it again")
+    _insert_event(connection, order.order_id, after.seq, event)
     if isinstance(event, Filled):
         _book_fill(connection, order.request, event)
     return after
+
+
+def request_cancel(connection: Connection, order_id: UUID, reason: str) -> Order:
+    """Ask for the end of an order, in every trading state; the venue is told by whoever executes orders.
+
+    Safe to repeat. One that nobody has handed over yet is cancelled at once. A trade may still win the race: the answer
+    is the order's status later.
+
+    Args:
+        reason: who asks and why, for the audit trail.
+
+    Raises:
+        OrderNotFound: there is no such order.
+        OrderOver: it has ended, and not by a cancel.
+    """
+    order = lock(connection, order_id)
+    if order.is_cancel_requested or order.status is Status.CANCELLED:
+        return order
+    if not order.is_open:
+        raise OrderOver(f"order {order_id}: is {order.status} and cannot be cancelled; nothing of it is open")
+    if order.status is Status.INITIALIZED:
+        return append(connection, order, Cancelled(reason))
+    return append(connection, order, CancelRequested(reason))
+
+
+def cancel_all(connection: Connection, account: str | None, symbol: str | None, reason: str) -> list[Order]:
+    """`request_cancel` for every open order of an account and symbol, oldest first; None stands for all."""
+    rows = connection.execute(
+        f"SELECT id FROM orders WHERE status IN {OPEN} AND (%(account)s::text IS NULL OR account = %(account)s) "  # noqa: S608
+        "AND (%(symbol)s::text IS NULL OR symbol = %(symbol)s) ORDER BY number FOR NO KEY UPDATE",
+        {"account": account, "symbol": symbol},
+    ).fetchall()
+    return [request_cancel(connection, order_id, reason) for (order_id,) in rows]
+
+
+def request_modify(
+    connection: Connection, order_id: UUID, change: Change, limits: Limits
+) -> tuple[Order, Denial | None]:
+    """Ask for other terms of an order, and the denial when the risk check does not let them pass.
+
+    Safe to repeat: terms that the order has, or that are on their way, are not asked for again. A denied change is
+    booked with its reason and leaves the order as it is.
+
+    Raises:
+        OrderNotFound: there is no such order.
+        OrderOver: it has ended.
+        OrderBusy: the venue has not acknowledged it, or a cancel or another change is on its way.
+        InvalidOrder: the terms do not suit the order, or are not more than it has filled.
+    """
+    account = connection.execute("SELECT account FROM orders WHERE id = %s", (order_id,)).fetchone()
+    if account:  # before the order: the sequence of locks of `place`
+        connection.execute("SELECT FROM account WHERE account = %s FOR NO KEY UPDATE", account)
+    order = lock(connection, order_id)
+    terms = change.of(order)
+    if not order.is_open:
+        raise OrderOver(f"order {order_id}: is {order.status} and cannot be modified; place another")
+    if order.is_cancel_requested:
+        raise OrderBusy(f"order {order_id}: a cancel is on its way; place another order")
+    if terms == (order.change or order.terms):
+        return order, None
+    if order.change is not None:
+        raise OrderBusy(f"order {order_id}: another change is on its way; ask again when it is answered")
+    if order.venue_order_id is None:
+        raise OrderBusy(f"order {order_id}: is not acknowledged yet; ask again then, or cancel it")
+    if terms.quantity <= order.filled_quantity:
+        raise InvalidOrder("quantity", terms.quantity, f"{order.filled_quantity} are filled already; cancel the rest")
+    order = append(connection, order, ModifyRequested(*terms))
+    context = risk_context(connection, columns(order.request), limits, paced=False, without=order_id)
+    denial = check_change(order, terms, context, limits)
+    if denial:
+        order = append(connection, order, ModifyRejected(str(denial)))
+    return order, denial
+
+
+def lock(connection: Connection, order_id: UUID) -> Order:
+    """The order folded from its events, which nobody else changes until the transaction ends.
+
+    Raises:
+        OrderNotFound: there is no such order.
+        IllegalTransition: its events and its row disagree.
+    """
+    row = connection.execute(
+        f"SELECT {REQUEST}, {STATE} FROM orders WHERE id = %s FOR NO KEY UPDATE",  # noqa: S608
+        (order_id,),
+    ).fetchone()
+    if row is None:
+        raise OrderNotFound(f"order {order_id}: there is none with this id")
+    return replay(connection, order_of(row))
+
+
+def catch_up(connection: Connection, known: Sequence[Order]) -> list[Order]:
+    """The given orders, oldest first, with what others have booked since; nobody else changes them until the end.
+
+    Whoever keeps orders in memory calls it first in a transaction that is to append to them.
+    """
+    rows = connection.execute(
+        "SELECT id, seq FROM orders WHERE id = ANY(%s) ORDER BY number FOR NO KEY UPDATE",
+        ([order.order_id for order in known],),
+    ).fetchall()
+    mine = {order.order_id: order for order in known}
+    return [
+        mine[order_id] if seq == mine[order_id].seq else _advance(connection, mine[order_id]) for order_id, seq in rows
+    ]
+
+
+def _advance(connection: Connection, order: Order) -> Order:
+    events = connection.execute(
+        "SELECT kind, payload FROM order_event WHERE order_id = %s AND seq > %s ORDER BY seq",
+        (order.order_id, order.seq),
+    )
+    for kind, payload in events:
+        order = apply(order, from_payload(kind, payload))
+    return order
 
 
 def find(connection: Connection, order_id: UUID) -> Order | None:

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from trading.costs.table import nse_equity
 from trading.domain.instruments import Instrument
@@ -19,18 +20,28 @@ OPEN = (  # the predicate of index orders_open
 INSTRUMENT = ", ".join(f"i.{field.name}" for field in dataclasses.fields(Instrument))
 
 # `book` has a row for each symbol and product that the account holds or has open orders in, `most` shares being the
-# largest position that these could lead to, valued at the highest of last close, asked price and book price.
+# largest position that these could lead to, valued at the highest of last close, asked price and book price. While a
+# modification is on its way the larger terms of the two count, as either may be what the venue has.
 QUERY = f"""
 WITH market AS (
     SELECT p.at, p.closes, p.previous_closes
       FROM feed JOIN feed_progress p USING (feed_id) ORDER BY activated_at DESC LIMIT 1
 ), pending AS (
-    SELECT symbol, product,
-        coalesce(sum(coalesce(modified_quantity, quantity) - filled_quantity) FILTER (WHERE side = 'BUY'), 0) AS buy,
-        coalesce(sum(coalesce(modified_quantity, quantity) - filled_quantity) FILTER (WHERE side = 'SELL'), 0) AS sell,
-        max(greatest(coalesce(modified_limit_price, limit_price), coalesce(modified_trigger_price, trigger_price)))
-            AS price
-      FROM orders WHERE account = %(account)s AND status IN {OPEN} GROUP BY symbol, product
+    SELECT symbol, product, coalesce(sum(quantity) FILTER (WHERE side = 'BUY'), 0) AS buy,
+        coalesce(sum(quantity) FILTER (WHERE side = 'SELL'), 0) AS sell, max(price) AS price
+      FROM (
+        SELECT symbol, product, side,
+            greatest(coalesce(modified_quantity, o.quantity), wanted.quantity) - filled_quantity AS quantity,
+            greatest(coalesce(modified_limit_price, limit_price), coalesce(modified_trigger_price, trigger_price),
+                wanted.price) AS price
+          FROM orders o LEFT JOIN LATERAL (
+            SELECT (payload ->> 'quantity')::integer AS quantity,
+                greatest((payload ->> 'limit_price')::numeric, (payload ->> 'trigger_price')::numeric) AS price
+              FROM order_event e WHERE o.status IN ('PENDING_MODIFY', 'PENDING_CANCEL')
+                AND e.order_id = o.id AND e.kind = 'MODIFY_REQUESTED' ORDER BY e.seq DESC LIMIT 1
+        ) wanted ON true
+         WHERE account = %(account)s AND status IN {OPEN} AND o.id IS DISTINCT FROM %(without)s::uuid
+      ) open_orders GROUP BY symbol, product
 ), book AS (
     SELECT symbol, product, coalesce(quantity, 0) AS quantity, coalesce(cost, 0) AS cost,
         coalesce(realised_pnl - charges, 0) AS profit, coalesce(buy, 0) AS buy, coalesce(sell, 0) AS sell,
@@ -62,7 +73,9 @@ SELECT (closes ->> %(symbol)s)::numeric, (previous_closes ->> %(symbol)s)::numer
 """  # noqa: S608 - only constants of this file are put in
 
 
-def risk_context(connection: Connection, request: Mapping[str, Any], limits: Limits, *, paced: bool) -> Context:
+def risk_context(
+    connection: Connection, request: Mapping[str, Any], limits: Limits, *, paced: bool, without: UUID | None = None
+) -> Context:
     """The context of a request, given by its columns.
 
     A strategy trades in an account of its own, so its exposure is the account's. The paper venue keeps orders until the
@@ -70,8 +83,9 @@ def risk_context(connection: Connection, request: Mapping[str, Any], limits: Lim
 
     Args:
         paced: the caller keeps the order rate by itself, so neither rate nor duplicates are looked at.
+        without: an open order that is left out, as it is the one that the request is to replace.
     """
-    row = connection.execute(QUERY, {**request, "window": limits.duplicate_window_s}).fetchone()
+    row = connection.execute(QUERY, {**request, "window": limits.duplicate_window_s, "without": without}).fetchone()
     last, previous, at, position, buy, sell, exposure, power, state, recent, duplicates, *listed = row or ()
     names = (field.name for field in dataclasses.fields(Instrument))
     return Context(
@@ -81,7 +95,7 @@ def risk_context(connection: Connection, request: Mapping[str, Any], limits: Lim
         open_buy=int(buy),
         open_sell=int(sell),
         orders_last_second=0 if paced else recent,
-        duplicates=0 if paced else duplicates,
+        duplicates=0 if paced or without else duplicates,
         previous_close=previous,
         exposure=exposure,
         strategy_exposure=exposure,
