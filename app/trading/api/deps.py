@@ -1,25 +1,33 @@
 """What the API's views need, given to the app when it is made."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import current_app
 
+from trading.api.stream import Streams
 from trading.cache.client import Cache
 from trading.risk.checks import Limits
 from trading.security.credentials import MountedCredential
 from trading.storage.database import Database
 
 NAME = "trading"
+REQUESTS_A_MINUTE = 12_000  # of one caller; some two thirds of what one process serves
 
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """Stores, keys and limits of one app."""
+    """Stores, keys and limits of one app.
+
+    Attributes:
+        requests_a_minute: of one caller, over all processes.
+    """
 
     database: Database
     cache: Cache
     keys: MountedCredential
     limits: Limits
+    requests_a_minute: int = REQUESTS_A_MINUTE
+    streams: Streams = field(default_factory=Streams)
 
 
 def dependencies() -> Dependencies:

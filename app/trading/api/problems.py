@@ -1,27 +1,21 @@
 """Errors as problem+json (RFC 9457) with stable codes; input values are never repeated."""
 
 import logging
+import re
 from http import HTTPStatus
 from typing import Any, NoReturn
 
 from apiflask import APIFlask, HTTPError
 from flask import Response
 
-from trading.api.schemas import FieldProblem, Problem
+from trading.api.codes import status_of
+from trading.api.schemas.base import FieldProblem, Problem
 from trading.domain.errors import TradingError
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
-
-STATUS_OF_CODE = {
-    "ORDER_INVALID": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "CLIENT_ORDER_ID_REUSED": HTTPStatus.CONFLICT,
-    "STORAGE_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
-    "OUTCOME_UNKNOWN": HTTPStatus.SERVICE_UNAVAILABLE,
-    "CACHE_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
-    "CREDENTIALS": HTTPStatus.SERVICE_UNAVAILABLE,
-}
+NAMED = re.compile(r"[A-Za-z0-9_.]{1,80}")  # of our own fields; a name that a request has made up is not repeated
 
 
 def refuse(status: HTTPStatus, code: str, detail: str, **extra: Any) -> NoReturn:  # noqa: ANN401
@@ -40,7 +34,7 @@ def _http_error(error: HTTPError) -> Response:
     status = HTTPStatus(error.status_code)
     if isinstance(error.detail, dict) and error.detail:
         errors = [
-            FieldProblem(field=field, rule=rule)
+            FieldProblem(field=field if NAMED.fullmatch(field) else "?", rule=rule)
             for fields in error.detail.values()
             for field, rules in fields.items()
             for rule in rules
@@ -54,7 +48,7 @@ def _http_error(error: HTTPError) -> Response:
 
 
 def _trading_error(error: TradingError) -> Response:
-    status = STATUS_OF_CODE.get(error.code)
+    status = status_of(error.code)
     if status is None:
         return _unexpected(error)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
