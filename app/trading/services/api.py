@@ -8,6 +8,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from trading.api.app import create_app
 from trading.api.deps import Dependencies
+from trading.api.stream import Streams
 from trading.cache.client import Cache
 from trading.risk.checks import Limits
 from trading.security.credentials import MountedCredential
@@ -17,7 +18,7 @@ from trading.settings import Settings
 from trading.storage.connection import logins
 from trading.storage.database import Database
 
-THREADS = 8
+THREADS = 12  # of which streams of quotes keep four at most
 CONNECTIONS = 4
 GRACEFUL_S = 20
 LOGGING = {
@@ -36,6 +37,7 @@ class ApiServer(BaseApplication):  # type: ignore[misc]
     def __init__(self, settings: Settings, address: tuple[str, int]) -> None:
         self._settings = settings
         self._address = address
+        self._streams = Streams()
         super().__init__()
 
     def load_config(self) -> None:
@@ -52,6 +54,7 @@ class ApiServer(BaseApplication):  # type: ignore[misc]
             "control_socket_disable": True,
             "logconfig_dict": LOGGING,
             "proc_name": "trading-api",
+            "post_worker_init": lambda worker: self._streams.until(lambda: not worker.alive),
             "worker_exit": lambda _arbiter, worker: worker.app.close(),
         }
         for name, value in options.items():
@@ -70,7 +73,7 @@ class ApiServer(BaseApplication):  # type: ignore[misc]
         )
         self._database.open()
         self._watch.start()
-        return create_app(Dependencies(self._database, self._cache, keys, Limits()))
+        return create_app(Dependencies(self._database, self._cache, keys, Limits(), streams=self._streams))
 
     def close(self) -> None:
         """Close what `load` has opened."""
