@@ -8,6 +8,8 @@ from typing import TypeVar
 
 from trading.domain.errors import TradingError
 from trading.domain.prices import parse_decimal
+from trading.security.addresses import InvalidNetwork, Networks, networks
+from trading.security.signing import Signing
 
 T = TypeVar("T")
 Address = tuple[str, int]
@@ -30,6 +32,9 @@ class Settings:
         feed_source: `synthetic`, or the path of a CSV or Parquet file.
         feed_speed: bars of each symbol played a second.
         seed: of the synthetic market and the paper venue.
+        allowlist_file: networks from which the API may be used, one a line; None for none.
+        trusted_proxies: whose X-Forwarded-For says where a request came from.
+        signing: which requests to the API must be signed.
     """
 
     postgres_hosts: tuple[Address, ...]
@@ -43,6 +48,9 @@ class Settings:
     feed_speed: Decimal
     seed: int
     log_level: str
+    allowlist_file: Path | None
+    trusted_proxies: Networks
+    signing: Signing
 
 
 def from_environment(env: Mapping[str, str]) -> Settings:
@@ -64,6 +72,9 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         feed_speed=reader.get("FEED_SPEED", _speed, "1"),
         seed=reader.get("SEED", _seed, "1"),
         log_level=reader.get("LOG_LEVEL", _level, "INFO"),
+        allowlist_file=reader.get("ALLOWLIST_FILE", lambda text: Path(text) if text else None, ""),
+        trusted_proxies=reader.get("TRUSTED_PROXIES", _networks, ""),
+        signing=reader.get("SIGNING", _signing, Signing.OFF.value),
     )
     if reader.problems:
         raise SettingsError("\n".join(reader.problems))
@@ -124,3 +135,17 @@ def _level(text: str) -> str:
     if text not in LOG_LEVELS:
         raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
     return text
+
+
+def _networks(text: str) -> Networks:
+    try:
+        return networks(part.strip() for part in text.split(",") if part.strip())
+    except InvalidNetwork as error:
+        raise ValueError(f"{error}; separate several by commas") from error
+
+
+def _signing(text: str) -> Signing:
+    try:
+        return Signing(text)
+    except ValueError as error:
+        raise ValueError(f"must be one of {', '.join(Signing)}") from error

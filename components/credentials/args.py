@@ -9,6 +9,7 @@ from components.kit.rules import at_least, dns_label, one_of
 
 KINDS = (
     "api",
+    "jwt",
     "postgres-app",
     "postgres-replication",
     "redis-admin",

@@ -13,7 +13,7 @@ from components.trading import ingress, scaling
 Role = Literal["feed", "engine", "api"]
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SYNTHETIC = "synthetic"
-KINDS = ("api", "postgres-app", "redis-app")
+KINDS = ("api", "jwt", "postgres-app", "redis-app")
 
 
 @dataclass(frozen=True, kw_only=True)

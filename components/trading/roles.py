@@ -57,7 +57,7 @@ def roles(args: TradingArgs) -> dict[Role, RoleSpec]:
         # never fewer than the declared number serve
         "api": RoleSpec(
             replicas=args.api_replicas if args.api_autoscaling is None else None,
-            credentials=("api", *STORES),
+            credentials=("api", "jwt", *STORES),
             apart=False,
             strategy=_rolling(max_surge=1, max_unavailable=0),
         ),

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-KINDS = ("postgres-app", "redis-app", "api")
+KINDS = ("postgres-app", "redis-app", "api", "jwt")
 
 
 class Credentials:

@@ -13,6 +13,9 @@ from trading.api.app import create_app
 from trading.api.deps import Dependencies
 from trading.cache.client import Cache
 from trading.risk.checks import Limits
+from trading.security.access import Access
+from trading.security.addresses import Networks
+from trading.security.allowlist import Allowlist, Version
 from trading.security.credentials import MountedCredential
 from trading.security.principal import Principal, Role
 from trading.storage.database import Database
@@ -54,7 +57,9 @@ def make_api(stage: Stage) -> Iterator[Api]:
     database = Database(stage.logins(), max_size=4)
     cache = Cache(stage.settings, MountedCredential(folder, "redis-app"))
     database.open()
-    app = create_app(Dependencies(database, cache, MountedCredential(folder, "api"), Limits()))
+    access = Access.of(MountedCredential(folder, "jwt"))
+    keys, allowlist = MountedCredential(folder, "api"), Allowlist(None, Networks(), Version())
+    app = create_app(Dependencies(database, cache, keys, Limits(), access, allowlist))
     yield Api(app.test_client(), stage)
     database.close()
     cache.close()
@@ -76,8 +81,7 @@ class Caller:
     def be(self, role: Role, *accounts: str, name: str = "asha") -> None:
         """From now on the caller has this role, in these accounts or in all."""
         who = Principal(name, role, frozenset(accounts) or None)
-        # `recognise` is bound to the app when it is made, so what it uses is replaced.
-        self._monkeypatch.setattr("trading.api.access.Principal", lambda *_, **__: who)
+        self._monkeypatch.setattr("trading.api.access._whoever", lambda: who)
 
 
 @pytest.fixture

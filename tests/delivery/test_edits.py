@@ -42,7 +42,7 @@ def test_a_comment_beside_an_epoch_stays() -> None:
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ToolError, match=r"KIND = 'mysql': not a credential .* use one of api, postgres-app"):
+    with pytest.raises(ToolError, match=r"KIND = 'mysql': not a credential .* use one of api, jwt, postgres-app"):
         with_epoch(text_of("prod"), "mysql", 2)
 
 

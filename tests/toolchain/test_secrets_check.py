@@ -78,7 +78,7 @@ def test_a_stack_with_local_images_and_no_ingress_needs_nothing(checked: Checked
     assert checked({})[0] == 0
     states = checked.states({})
     assert {state for name, state in states.items() if name in SECRET_KEYS} == {"not needed"}
-    assert states["7 passwords"] == "generated"
+    assert states["8 passwords"] == "generated"
 
 
 @pytest.mark.parametrize(

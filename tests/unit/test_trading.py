@@ -56,7 +56,13 @@ def test_only_the_api_mounts_the_api_keys(recorded: Record) -> None:
     mounts = {
         role: [m["mountPath"] for m in pod(files, role)["containers"][0]["volumeMounts"]] for role in ("api", "feed")
     }
-    assert mounts["api"] == ["/credentials/api", "/credentials/postgres-app", "/credentials/redis-app", "/tmp"]
+    assert mounts["api"] == [
+        "/credentials/api",
+        "/credentials/jwt",
+        "/credentials/postgres-app",
+        "/credentials/redis-app",
+        "/tmp",
+    ]
     assert mounts["feed"] == ["/credentials/postgres-app", "/credentials/redis-app", "/tmp"]
     migrate = pod(files, "api")["initContainers"][0]
     assert "/credentials/api" not in [m["mountPath"] for m in migrate["volumeMounts"]]
@@ -114,5 +120,5 @@ def test_all_problems_are_named_at_once() -> None:
         "trading.feed.source",
         "trading.feed.bars_per_s",
         "trading.redis_sentinels",
-        *["trading.secret_names"] * 3,
+        *["trading.secret_names"] * 4,
     ]

@@ -10,8 +10,13 @@ from prometheus_client import Histogram
 from trading import __version__
 from trading.api import (
     access,
+    addresses,
+    admin,
+    allowlist,
+    auth,
     backtests,
     docs,
+    keys,
     marketdata,
     openapi,
     orders,
@@ -42,6 +47,10 @@ RESOURCES = (
     risk.blueprint,
     backtests.blueprint,
     system.known,
+    auth.blueprint,
+    keys.blueprint,
+    admin.blueprint,
+    allowlist.blueprint,
 )
 
 
@@ -58,13 +67,15 @@ def create_app(given: Dependencies | None) -> APIFlask:
         INFO={"description": "Orders, portfolios, strategies, market data and risk of the engine. It trades on paper."},
     )
     app.json = reading.JsonProvider(app)
-    app.security_schemes = {openapi.SCHEME: {"type": "apiKey", "in": "header", "name": access.HEADER}}
+    app.security_schemes = access.SCHEMES
     problems.install(app)
     app.register_blueprint(system.blueprint)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(_v1())
     app.spec_processor(partial(openapi.complete, app))
     app.before_request(_begin)
+    if given:
+        app.before_request(addresses.check_address)
     app.after_request(_observe)
     if given:
         app.extensions[NAME] = given

@@ -7,7 +7,10 @@ from flask import current_app
 from trading.api.stream import Streams
 from trading.cache.client import Cache
 from trading.risk.checks import Limits
+from trading.security.access import Access
+from trading.security.allowlist import Allowlist
 from trading.security.credentials import MountedCredential
+from trading.security.signing import Signing
 from trading.storage.database import Database
 
 NAME = "trading"
@@ -16,7 +19,7 @@ REQUESTS_A_MINUTE = 12_000  # of one caller; some two thirds of what one process
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """Stores, keys and limits of one app.
+    """Stores, keys, limits and rules of access of one app.
 
     Attributes:
         requests_a_minute: of one caller, over all processes.
@@ -26,6 +29,9 @@ class Dependencies:
     cache: Cache
     keys: MountedCredential
     limits: Limits
+    access: Access
+    allowlist: Allowlist
+    signing: Signing = Signing.OFF
     requests_a_minute: int = REQUESTS_A_MINUTE
     streams: Streams = field(default_factory=Streams)
 

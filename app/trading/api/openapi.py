@@ -9,11 +9,10 @@ from typing import Any
 from flask import Flask
 from pydantic.json_schema import models_json_schema
 
-from trading.api import idempotency, problems, ratelimit
+from trading.api import access, idempotency, problems, ratelimit
 from trading.api.schemas.base import Model, Problem
 from trading.api.stream import MEDIA_TYPE as STREAM
 
-SCHEME = "ApiKey"
 JSON = "application/json"
 REF = "#/components/schemas/"
 IN_PATHS = {  # examples of what a path is filled with
@@ -22,6 +21,7 @@ IN_PATHS = {  # examples of what a path is filled with
     "symbol": "RELIANCE",
     "name": "ema-crossover",
     "index": "NIFTY50",
+    "key_id": "k7f3a9",
 }
 PARAMETERS = {
     "IdempotencyKey": {
@@ -48,8 +48,8 @@ HEADERS = {
 LEFT = {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS}
 RESPONSES = {
     "400": "The body is no JSON.",
-    "401": "The key is missing or wrong.",
-    "403": "It takes a higher role.",
+    "401": "The key, token or signature is missing or wrong.",
+    "403": "The role is not enough, or the address is not let in.",
     "404": "There is no such thing, or it is not yours.",
     "409": "The key came with another request before.",
     "413": "The body is too long.",
@@ -75,7 +75,7 @@ def complete(app: Flask, spec: Any) -> Any:  # noqa: ANN401 - a JSON document, a
             for parameter in operation.get("parameters", ()):
                 _complete_parameter(parameter)
             if path.startswith("/v1/"):
-                _complete_operation(path, operation, view, is_free=endpoint in ratelimit.FREE)
+                _complete_operation(path, method, operation, view, is_free=endpoint in ratelimit.FREE)
     ready = spec["paths"]["/health/ready"]["get"]["responses"]
     ready["503"]["content"] = ready["200"]["content"]
     spec["paths"]["/metrics"]["get"]["responses"]["200"]["content"] = {
@@ -114,10 +114,9 @@ def _complete_parameter(parameter: dict[str, Any]) -> None:
         parameter["example"] = IN_PATHS[parameter["name"]]
 
 
-def _complete_operation(path: str, operation: dict[str, Any], view: View, *, is_free: bool) -> None:
+def _complete_operation(path: str, method: str, operation: dict[str, Any], view: View, *, is_free: bool) -> None:
     """Name the key, the role and the problems of an operation that needs a key."""
-    operation["security"] = [{SCHEME: []}]
-    operation["x-role"] = view.needed_role.value  # type: ignore[attr-defined]  # every view of v1 has one
+    access.describe(operation, view, method)
     responses: dict[str, dict[str, Any]] = operation["responses"]
     has_body, takes_key = "requestBody" in operation, getattr(view, "takes_key", False)
     has_query = any(parameter["in"] == "query" for parameter in operation["parameters"])

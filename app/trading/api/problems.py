@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, NoReturn
 
@@ -18,9 +19,16 @@ RETRY_AFTER_S = 1
 NAMED = re.compile(r"[A-Za-z0-9_.]{1,80}")  # of our own fields; a name that a request has made up is not repeated
 
 
-def refuse(status: HTTPStatus, code: str, detail: str, **extra: Any) -> NoReturn:  # noqa: ANN401
+def refuse(
+    status: HTTPStatus,
+    code: str,
+    detail: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    **extra: Any,  # noqa: ANN401
+) -> NoReturn:
     """End the request with a problem."""
-    raise HTTPError(status, message=code, detail=detail, extra_data=extra)
+    raise HTTPError(status, message=code, detail=detail, headers=headers, extra_data=extra)
 
 
 def install(app: APIFlask) -> None:
@@ -41,7 +49,9 @@ def _http_error(error: HTTPError) -> Response:
         ]
         return _response(status, "REQUEST_INVALID", "the request breaks the rules named in errors", errors=errors)
     if isinstance(error.detail, str):
-        return _response(status, str(error.message), error.detail, **error.extra_data)
+        response = _response(status, str(error.message), error.detail, **error.extra_data)
+        response.headers.extend(dict(error.headers or {}))
+        return response
     response = _response(status, status.name, status.description or status.phrase)
     response.headers.extend({name: value for name, value in dict(error.headers).items() if name != "Content-Length"})
     return response
@@ -66,4 +76,6 @@ def _response(status: HTTPStatus, code: str, detail: str, **extra: Any) -> Respo
     response = Response(problem.model_dump_json(exclude_defaults=True), status, mimetype=MEDIA_TYPE)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    if status is HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
     return response

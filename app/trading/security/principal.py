@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from uuid import UUID
 
 
 class Role(StrEnum):
@@ -26,12 +27,14 @@ class Principal:
         name: of the user or of the key, as it is kept in audits.
         accounts: in which it may look and trade; None for all.
         key_id: of the key that it came with; None when it logged in.
+        session: in which it logged in; None when it came with a key.
     """
 
     name: str
     role: Role
     accounts: frozenset[str] | None = None
     key_id: str | None = None
+    session: UUID | None = None
 
     def may_use(self, account: str) -> bool:
         """Whether the account is among its own."""

@@ -11,7 +11,10 @@ from trading.api.deps import Dependencies
 from trading.api.stream import Streams
 from trading.cache.client import Cache
 from trading.risk.checks import Limits
+from trading.security.access import Access
+from trading.security.allowlist import Allowlist
 from trading.security.credentials import MountedCredential
+from trading.services.allowlistwatch import AllowlistWatch
 from trading.services.credentialwatch import CredentialWatch
 from trading.services.logs import configure
 from trading.settings import Settings
@@ -21,6 +24,7 @@ from trading.storage.database import Database
 THREADS = 12  # of which streams of quotes keep four at most
 CONNECTIONS = 4
 GRACEFUL_S = 20
+KINDS = ("postgres-app", "redis-app", "api", "jwt")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -64,19 +68,31 @@ class ApiServer(BaseApplication):  # type: ignore[misc]
         """The app of the worker."""
         configure("api", self._settings.log_level)
         folder = self._settings.credentials_dir
-        postgres, redis, keys = (MountedCredential(folder, kind) for kind in ("postgres-app", "redis-app", "api"))
+        postgres, redis, keys, tokens = (MountedCredential(folder, kind) for kind in KINDS)
         name = f"trading-api {socket.gethostname()}"
         self._database = Database(logins(self._settings, postgres, name), max_size=CONNECTIONS)
         self._cache = Cache(self._settings, redis)
         self._watch = CredentialWatch(
-            [(postgres, self._database.drain), (redis, self._cache.drain), (keys, lambda: None)]
+            [
+                (postgres, self._database.drain),
+                (redis, self._cache.drain),
+                (keys, lambda: None),
+                (tokens, lambda: None),
+            ]
         )
+        allowlist = Allowlist(self._settings.allowlist_file, self._settings.trusted_proxies, version=None)
+        self._allowlist_watch = AllowlistWatch(allowlist, self._database)
         self._database.open()
         self._watch.start()
-        return create_app(Dependencies(self._database, self._cache, keys, Limits(), streams=self._streams))
+        self._allowlist_watch.start()
+        access, signing, limits = Access.of(tokens), self._settings.signing, Limits()
+        return create_app(
+            Dependencies(self._database, self._cache, keys, limits, access, allowlist, signing, streams=self._streams)
+        )
 
     def close(self) -> None:
         """Close what `load` has opened."""
+        self._allowlist_watch.stop()
         self._watch.stop()
         self._database.close()
         self._cache.close()

@@ -68,10 +68,10 @@ def run_engine(settings: Settings, address: Address) -> None:
 def run_api(settings: Settings, address: Address) -> None:
     """Serve the API until told to stop."""
     # Here, not above: the other roles need none of the web stack's memory.
-    from trading.services.api import ApiServer
+    from trading.services.api import KINDS, ApiServer
 
     configure("api", settings.log_level)
-    for kind in ("postgres-app", "redis-app", "api"):
+    for kind in KINDS:
         MountedCredential(settings.credentials_dir, kind).get()
     ApiServer(settings, address).run()
 
