@@ -1,15 +1,16 @@
 """A ledger in memory, to run the desk without a database, and the digest of what it has booked."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from uuid import UUID
 
+from trading.backtest.orderlist import line
 from trading.domain.events import Denied, Filled, Initialized, OrderEvent, Submitted
 from trading.domain.instruments import Instrument
 from trading.domain.lifecycle import apply, start
 from trading.domain.orders import Order, OrderRequest, Side, Status
-from trading.execution.desk import Desk
+from trading.execution.broker import BrokerAdapter
+from trading.execution.desk import Desk, book_reports, decide
 from trading.marketdata.bars import Step
 from trading.marketdata.history import History
 from trading.portfolio.positions import Position, after_fill
@@ -72,6 +73,7 @@ class MemoryLedger:
 
 def run(
     desk: Desk,
+    broker: BrokerAdapter,
     steps: Iterable[Step],
     feed_id: str,
     *,
@@ -88,32 +90,18 @@ def run(
         for order in ledger.open_orders():
             if order.status is Status.INITIALIZED:
                 submitted = ledger.append(order, Submitted())
-                ledger.append(submitted, desk.broker.submit(submitted, previous))
+                ledger.append(submitted, broker.submit(submitted, previous))
             elif order.venue_order_id is None:
-                answer = desk.broker.query(order, previous)
+                answer = broker.query(order, previous)
                 if answer:
                     ledger.append(order, answer)
         history.push(step)
         ledger.prices |= {bar.symbol: bar.close for bar in step.bars}
         now = state if step.number > after else TradingState.ACTIVE
-        desk.play(step, previous, history, ledger, feed_id, now)
+        book_reports(broker, step, previous, ledger)
+        decide(desk, step, history, ledger, feed_id, now)
         previous = step.at
     return ledger
-
-
-def line(order: Order, trade_ids: Iterable[str]) -> str:
-    """An order and its trades as one line of text."""
-    request = order.request
-    facts = (
-        request.client_order_id,
-        request.side,
-        request.quantity,
-        order.status,
-        order.filled_quantity,
-        order.filled_value.normalize(),
-        *trade_ids,
-    )
-    return " ".join(format(fact, "f") if isinstance(fact, Decimal) else str(fact) for fact in facts)
 
 
 def lines(ledger: MemoryLedger) -> list[str]:
@@ -122,8 +110,3 @@ def lines(ledger: MemoryLedger) -> list[str]:
         line(order, [e.trade_id for e in ledger.events[order_id] if isinstance(e, Filled)])
         for order_id, order in ledger.orders.items()
     ]
-
-
-def digest(all_lines: Sequence[str]) -> str:
-    """SHA-256 over an order list."""
-    return hashlib.sha256("\n".join(all_lines).encode()).hexdigest()

@@ -62,7 +62,7 @@ def api(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres, redis_set:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_every_operation_keeps_its_word(api: Role, case: Case) -> None:
+def test_every_operation_keeps_its_word(api: Role, case: Case[Any]) -> None:
     answer = case.call(base_url=f"http://127.0.0.1:{api.port}", headers=KEY, timeout=20)
     case.validate_response(answer, checks=CHECKS)
     if answer.status_code >= 400 and isinstance(case.body, dict):

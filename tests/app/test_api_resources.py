@@ -93,12 +93,35 @@ def test_strategy_is_changed_with_a_reason_and_a_trace(api: Api, caller: Caller)
     api.refused(api.call("POST", f"{path}/enable", {"reason": "it wins"}), 403, "ROLE_REFUSED")
     caller.be(Role.RISK, name="ravi")
     stale = api.call("PUT", f"{path}/parameters", {"parameters": {"fast": 12}, "version": 1, "reason": "slower"})
-    api.refused(stale, 409, "VERSION_STALE")
+    api.refused(stale, 409, "STRATEGY_VERSION")
     fresh = api.call("PUT", f"{path}/parameters", {"parameters": {"fast": 12}, "version": 2, "reason": "slower"})
     assert api.done(fresh, 200)["parameters"] == {"fast": 12}
     changes = api.get(f"{path}/changes")["changes"]
     assert [(change["version"], change["actor"]) for change in changes] == [(3, "ravi"), (2, "asha"), (1, "platform")]
     api.refused(api.call("POST", "/strategies/nothing/disable", {"reason": "x"}), 404, "STRATEGY_NOT_FOUND")
+
+
+def test_parameters_are_held_to_the_rules_of_their_kind(api: Api) -> None:
+    write(api, STRATEGY)
+    path = "/strategies/ema-crossover/parameters"
+    for parameters, field in (
+        ({"fast": 0}, "parameters.fast"),
+        ({"fast": "ten<script>"}, "parameters.fast"),
+        ({"colour": "red"}, "parameters.colour"),
+        ({"<script>": 1}, "?"),
+    ):
+        body = {"parameters": parameters, "reason": "a try"}
+        found = api.refused(api.call("PUT", path, body), 422, "STRATEGY_INVALID")
+        assert [error["field"] for error in found["errors"]] == [field]
+        assert "script" not in str(found)
+    assert api.get("/strategies/ema-crossover")["version"] == 1
+    kinds = {row["kind"]: row for row in api.get("/strategies/kinds")["kinds"]}
+    assert len(kinds) >= 7
+    assert kinds["ema"]["parameters"]["properties"].keys() >= {"fast", "slow"}
+    backtest = {"strategies": [{"kind": "ema", "parameters": {"fast": 0}}], "steps": 50}
+    api.refused(api.call("POST", "/backtests", backtest), 422, "STRATEGY_INVALID")
+    backtest = {"strategies": [{"kind": "nothing"}], "steps": 50}
+    api.refused(api.call("POST", "/backtests", backtest), 422, "STRATEGY_INVALID")
 
 
 def test_signals_and_performance_of_a_strategy(api: Api) -> None:
@@ -132,7 +155,7 @@ def test_anybody_who_trades_may_tighten_and_risk_alone_may_loosen(api: Api, call
 
 
 def test_backtest_is_queued_once_a_key(api: Api) -> None:
-    body = {"strategies": ["ema-crossover"], "steps": 50}
+    body = {"strategies": [{"kind": "ema", "parameters": {"fast": 8}}], "steps": 50}
     first, again = (api.call("POST", "/backtests", body, Idempotency_Key="b1") for _ in range(2))
     made = api.done(first, 202)
     assert again.get_json() == made

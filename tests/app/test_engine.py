@@ -11,10 +11,11 @@ import pytest
 
 from tests.app.client import KEY, get, kinds, order, post
 from tests.app.credentials import Credentials
-from tests.app.ledger import line, lines, run
+from tests.app.ledger import lines, run
 from tests.app.nasdaq import write
 from tests.app.servers import eventually
 from tests.app.stage import Stage
+from trading.backtest.orderlist import line
 from trading.domain.events import Filled, OrderEvent, from_payload
 from trading.domain.lifecycle import fold
 from trading.execution.desk import Desk
@@ -24,7 +25,7 @@ from trading.marketdata.source import Source, open_source
 from trading.risk.killswitch import TradingState
 from trading.services.state import state
 from trading.storage.orders import REQUEST, STATE, order_of
-from trading.strategies.ema import EmaCrossover
+from trading.strategies.ema import EmaParameters, EmaTrend
 
 pytestmark = pytest.mark.cluster
 
@@ -59,8 +60,10 @@ def booked(stage: Stage) -> list[str]:
 def expected(source: Source, steps: int) -> list[str]:
     """The order list of the same steps played in memory."""
     listed = {instrument.symbol: instrument for instrument in source.instruments}
-    desk = Desk(PaperBroker(Scenario(seed=7), listed), (EmaCrossover(),), listed)
-    return lines(run(desk, itertools.islice(source.steps(1), steps), source.feed_id))
+    desk = Desk((EmaTrend("ema-crossover", EmaParameters()),), listed)
+    return lines(
+        run(desk, PaperBroker(Scenario(seed=7), listed), itertools.islice(source.steps(1), steps), source.feed_id)
+    )
 
 
 def same_orders(stage: Stage, source: Source) -> int:

@@ -8,15 +8,16 @@ from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
-from tests.app.ledger import MemoryLedger, digest, lines, run
+from tests.app.ledger import MemoryLedger, lines, run
 from tests.app.nasdaq import write
+from trading.backtest.orderlist import digest
 from trading.domain.events import Filled
 from trading.domain.lifecycle import fold
 from trading.execution.desk import Desk
 from trading.execution.paper import PaperBroker
 from trading.execution.scenario import Scenario
 from trading.marketdata.source import Source, open_source
-from trading.strategies.ema import EmaCrossover
+from trading.strategies.ema import EmaParameters, EmaTrend
 
 GOLDEN_NASDAQ = "68ee56a7fd060c4599f00b38468ebe320ef4a95fcac65e33ad448e9a15342bad"
 GOLDEN_SYNTHETIC = "4072e4c2b5574b49414bc484857c592f3bb79e1b1bee5eb9a7c1222a1b58fe92"
@@ -24,8 +25,8 @@ GOLDEN_SYNTHETIC = "4072e4c2b5574b49414bc484857c592f3bb79e1b1bee5eb9a7c1222a1b58
 
 def trade(source: Source, steps: int) -> MemoryLedger:
     listed = {instrument.symbol: instrument for instrument in source.instruments}
-    desk = Desk(PaperBroker(Scenario(seed=7), listed), (EmaCrossover(),), listed)
-    return run(desk, islice(source.steps(1), steps), source.feed_id)
+    desk = Desk((EmaTrend("ema-crossover", EmaParameters()),), listed)
+    return run(desk, PaperBroker(Scenario(seed=7), listed), islice(source.steps(1), steps), source.feed_id)
 
 
 def test_nasdaq(tmp_path: Path) -> None:

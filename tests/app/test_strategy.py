@@ -4,19 +4,17 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.app.test_domain import AT
 from trading.domain.instruments import Instrument
-from trading.domain.orders import Side
+from trading.domain.orders import Product, Side
 from trading.execution.sizing import order_for
-from trading.marketdata.bars import Bar, Step
-from trading.marketdata.history import History
-from trading.strategies.base import Direction
-from trading.strategies.ema import EmaCrossover, ema
+from trading.marketdata.bars import Bar
+from trading.strategies.ema import EmaParameters, EmaTrend, ema
+from trading.strategies.registry import DEFAULTS, StrategyError, build, kinds
 
-SMALL = EmaCrossover(fast=2, slow=3, band=Decimal("0.001"))
+SMALL = EmaTrend("small", EmaParameters(fast=2, slow=3))
+LONG, FLAT = Decimal("0.02"), Decimal(0)
 
 
 def bars(closes: list[int]) -> list[Bar]:
@@ -32,57 +30,90 @@ def test_ema(values: list[int], span: int, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("closes", "direction"),
+    ("closes", "share"),
     [
         ([100] * 12, None),
-        ([*range(100, 112)], Direction.LONG),
-        ([*range(112, 100, -1)], Direction.FLAT),
+        ([*range(100, 112)], LONG),
+        ([*range(112, 100, -1)], FLAT),
         ([1000] * 11 + [1006], None),
-        ([1000] * 11 + [1007], Direction.LONG),
+        ([1000] * 11 + [1007], LONG),
         ([1000] * 11 + [995], None),
-        ([1000] * 11 + [993], Direction.FLAT),
-        ([*range(100, 110), 60, 61], Direction.FLAT),
+        ([1000] * 11 + [993], FLAT),
+        ([*range(100, 110), 60, 61], FLAT),
     ],
 )
-def test_crossover(closes: list[int], direction: Direction | None) -> None:
-    assert SMALL.direction(bars(closes)) is direction
-
-
-def test_parameters_are_checked() -> None:
-    with pytest.raises(ValueError, match="fast=30, slow=10: must be 1 <= fast < slow"):
-        EmaCrossover(fast=30, slow=10)
-
-
-@given(st.lists(st.integers(50, 150), min_size=20, max_size=40), st.lists(st.integers(1, 1000), max_size=5))
-def test_strategy_sees_no_future(past: list[int], future: list[int]) -> None:
-    """What it decided on the past stays decided, whatever comes."""
-
-    def decisions(closes: list[int]) -> list[Direction | None]:
-        history = History(SMALL.window)
-        found: list[Direction | None] = []
-        for number, bar in enumerate(bars(closes), start=1):
-            history.push(Step(number, bar.at, (bar,)))
-            window = history.last("X", SMALL.window)
-            found += [SMALL.direction(window)] if window else []
-        return found
-
-    known = decisions(past)
-    assert decisions(past + future)[: len(known)] == known
+def test_crossover(closes: list[int], share: Decimal | None) -> None:
+    target = SMALL.target([bar.close for bar in bars(closes)])
+    assert (target.share if target else None) == share
 
 
 @pytest.mark.parametrize(
-    ("direction", "holding", "price", "lot", "expected"),
+    ("share", "holding", "price", "lot", "expected"),
     [
-        (Direction.LONG, 0, "100", 1, (Side.BUY, 1000)),
-        (Direction.LONG, 0, "2901.05", 1, (Side.BUY, 34)),
-        (Direction.LONG, 0, "100", 300, (Side.BUY, 900)),
-        (Direction.LONG, 0, "100001", 1, None),
-        (Direction.LONG, 7, "100", 1, None),
-        (Direction.FLAT, 7, "100", 1, (Side.SELL, 7)),
-        (Direction.FLAT, 0, "100", 1, None),
-        (None, 7, "100", 1, None),
+        (LONG, 0, "100", 1, (Side.BUY, 1000)),
+        (LONG, 0, "2901.05", 1, (Side.BUY, 34)),
+        (LONG, 0, "100", 300, (Side.BUY, 900)),
+        (LONG, 0, "100001", 1, None),
+        (LONG, 1, "100001", 1, None),
+        (FLAT, 7, "100", 1, (Side.SELL, 7)),
+        (FLAT, 0, "100", 1, None),
+        # The drift of prices is not traded, up to twice and down to half.
+        (LONG, 500, "100", 1, None),
+        (LONG, 499, "100", 1, (Side.BUY, 501)),
+        (LONG, 2000, "100", 1, None),
+        (LONG, 2001, "100", 1, (Side.SELL, 1001)),
+        # Delivery is never short.
+        (-LONG, 0, "100", 1, None),
+        (-LONG, 7, "100", 1, (Side.SELL, 7)),
     ],
 )
-def test_sizing(direction: Direction, holding: int, price: str, lot: int, expected: tuple[Side, int] | None) -> None:
+def test_sizing(share: Decimal, holding: int, price: str, lot: int, expected: tuple[Side, int] | None) -> None:
     instrument = Instrument(symbol="X", exchange="NSE", tick_size=Decimal("0.05"), lot_size=lot)
-    assert order_for(direction, holding, Decimal(price), instrument) == expected
+    assert order_for(share, holding, Decimal(price), instrument, Product.CNC) == expected
+
+
+@pytest.mark.parametrize(
+    ("share", "holding", "expected"),
+    [
+        (-LONG, 0, (Side.SELL, 1000)),
+        (-LONG, 7, (Side.SELL, 1007)),
+        (LONG, -1000, (Side.BUY, 2000)),
+        (FLAT, -7, (Side.BUY, 7)),
+        (-LONG, -1000, None),
+    ],
+)
+def test_intraday_may_be_short(share: Decimal, holding: int, expected: tuple[Side, int] | None) -> None:
+    instrument = Instrument(symbol="X", exchange="NSE", tick_size=Decimal("0.05"))
+    assert order_for(share, holding, Decimal(100), instrument, Product.MIS) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "parameters", "message"),
+    [
+        ("emma", "a", {}, "kind=emma: is not known; take one of ema"),
+        ("ema", "A b", {}, "name=A b: must be 1 to 40 of a-z 0-9 -, a letter first; rename it"),
+        ("ema", "a", {"fast": 30, "slow": 10}, "fast=30: must be below slow=10; change one of them"),
+        ("ema", "a", {"fast": 0}, "fast=0: input should be greater than or equal to 1; the default is 10"),
+        ("ema", "a", {"speed": 1}, "speed=1: ema has no such parameter; it has fast, slow, band, share"),
+        ("ema", "a", {"band": "NaN"}, "band=NaN: input should be a finite number; the default is 0.001"),
+    ],
+)
+def test_wrong_parameters_are_refused_in_one_line(
+    kind: str, name: str, parameters: dict[str, object], message: str
+) -> None:
+    with pytest.raises(StrategyError) as refused:
+        build(kind, name, parameters)
+    assert str(refused.value).startswith(message)
+
+
+def test_all_wrong_parameters_are_told_at_once() -> None:
+    with pytest.raises(StrategyError) as refused:
+        build("ema", "a", {"fast": 0, "slow": 0, "share": 2})
+    assert [line.split("=")[0] for line in str(refused.value).splitlines()] == ["fast", "slow", "share"]
+
+
+def test_defaults_can_be_built_and_only_one_trades() -> None:
+    assert [instance.name for instance in DEFAULTS if instance.enabled] == ["ema-crossover"]
+    assert {instance.kind for instance in DEFAULTS} <= kinds().keys()
+    for instance in DEFAULTS:
+        assert build(instance.kind, instance.name, instance.parameters).kind == instance.kind

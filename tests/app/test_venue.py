@@ -37,7 +37,7 @@ from trading.execution.scenario import Scenario
 from trading.marketdata.bars import Bar, Step
 from trading.marketdata.source import open_source
 from trading.risk.killswitch import TradingState
-from trading.strategies.ema import EmaCrossover
+from trading.strategies.ema import EmaParameters, EmaTrend
 
 BROKER = PaperBroker(Scenario(seed=7), LISTED)
 TICK = Decimal("0.10")
@@ -181,8 +181,8 @@ def test_scenario_out_of_range_is_refused(wrong: dict[str, object]) -> None:
 def trade(scenario: Scenario, steps: int = 300) -> MemoryLedger:
     source = open_source("synthetic", seed=7)
     listed = {instrument.symbol: instrument for instrument in source.instruments}
-    desk = Desk(PaperBroker(scenario, listed), (EmaCrossover(),), listed)
-    return run(desk, islice(source.steps(1), steps), source.feed_id)
+    desk = Desk((EmaTrend("ema-crossover", EmaParameters()),), listed)
+    return run(desk, PaperBroker(scenario, listed), islice(source.steps(1), steps), source.feed_id)
 
 
 def test_duplicated_reports_change_nothing() -> None:
@@ -254,9 +254,11 @@ def test_strategies_place_nothing_that_the_kill_switch_would_deny() -> None:
     """Halted, the venue's reports are booked and nothing is placed; reducing, positions are left and none entered."""
     source = open_source("synthetic", seed=7)
     listed = {instrument.symbol: instrument for instrument in source.instruments}
-    desk = Desk(PaperBroker(Scenario(seed=7), listed), (EmaCrossover(),), listed)
+    desk = Desk((EmaTrend("ema-crossover", EmaParameters()),), listed)
+    broker = PaperBroker(Scenario(seed=7), listed)
     ledgers = {
-        state: run(desk, islice(source.steps(1), 300), source.feed_id, after=200, state=state) for state in TradingState
+        state: run(desk, broker, islice(source.steps(1), 300), source.feed_id, after=200, state=state)
+        for state in TradingState
     }
     placed = {state: len(ledger.orders) for state, ledger in ledgers.items()}
     assert placed[TradingState.HALTED] < placed[TradingState.REDUCING] < placed[TradingState.ACTIVE]

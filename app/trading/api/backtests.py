@@ -19,8 +19,10 @@ from trading.api.schemas.backtests import (
     BacktestStatus,
     SubmitBacktest,
 )
+from trading.api.strategies import must_suit
 from trading.security.principal import Role
-from trading.storage import listings, requests
+from trading.storage import listings
+from trading.storage.backtestqueue import submit
 from trading.storage.connection import Connection
 
 blueprint = APIBlueprint("backtests", __name__, tag="backtests")
@@ -32,12 +34,14 @@ blueprint = APIBlueprint("backtests", __name__, tag="backtests")
 @blueprint.output(BacktestOut, status_code=202, description="It waits for its turn.")
 @idempotency.keyed
 def submit_backtest(json_data: SubmitBacktest) -> Response:
-    """Ask for a backtest."""
+    """Ask for a backtest: one run, one for each combination of `sweep`, or a walk forward."""
     backtest_id, who = uuid.uuid4(), principal().name
-    spec = json_data.model_dump(mode="json")
+    for number, strategy in enumerate(json_data.strategies):
+        must_suit(strategy.kind, strategy.parameters, f"strategies.{number}.parameters")
+    spec = json_data.model_dump(mode="json", exclude_none=True)
 
     def work(connection: Connection) -> BacktestOut:
-        requests.submit_backtest(connection, backtest_id, submitted_by=who, spec=spec)
+        submit(connection, backtest_id, submitted_by=who, spec=spec)
         return _out(_found(connection, backtest_id))
 
     return idempotency.once(HTTPStatus.ACCEPTED, work)

@@ -31,6 +31,11 @@ def refuse(
     raise HTTPError(status, message=code, detail=detail, headers=headers, extra_data=extra)
 
 
+def named(field: str) -> str:
+    """The name of a field, or `?` for one that a request has made up."""
+    return field if NAMED.fullmatch(field) else "?"
+
+
 def install(app: APIFlask) -> None:
     """Make every error of an app a problem."""
     app.error_processor(_http_error)
@@ -42,7 +47,7 @@ def _http_error(error: HTTPError) -> Response:
     status = HTTPStatus(error.status_code)
     if isinstance(error.detail, dict) and error.detail:
         errors = [
-            FieldProblem(field=field if NAMED.fullmatch(field) else "?", rule=rule)
+            FieldProblem(field=named(field), rule=rule)
             for fields in error.detail.values()
             for field, rules in fields.items()
             for rule in rules

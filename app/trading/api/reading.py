@@ -27,7 +27,7 @@ class JsonProvider(DefaultJSONProvider):
             value = json.loads(s, object_pairs_hook=_object, parse_constant=_constant, **kwargs)
         except RecursionError as error:
             raise ValueError("nested too deep") from error
-        _require_depth(value, MAX_DEPTH)
+        _check(value, MAX_DEPTH)
         return value
 
 
@@ -48,9 +48,17 @@ def _constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _require_depth(value: object, left: int) -> None:
+def _check(value: object, left: int) -> None:
+    """Raise ValueError for what is nested deeper than `left`, and for text that no database keeps."""
+    if isinstance(value, str) and ("\0" in value or (not value.isascii() and has_surrogate(value))):
+        raise ValueError("text with a NUL or half a character")
     if isinstance(value, dict | list):
         if not left:
             raise ValueError("nested too deep")
-        for part in value.values() if isinstance(value, dict) else value:
-            _require_depth(part, left - 1)
+        for part in (*value, *value.values()) if isinstance(value, dict) else value:
+            _check(part, left - 1)
+
+
+def has_surrogate(text: str) -> bool:
+    """Whether there is half of a pair, which is no character."""
+    return any("\ud800" <= char <= "\udfff" for char in text)

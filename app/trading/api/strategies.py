@@ -1,18 +1,21 @@
 """Routes of strategies: what they are, what they wanted, how they have done, and how they are changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
 
 from apiflask import APIBlueprint
+from pydantic import ValidationError
 
 from trading.api import paging
 from trading.api.access import principal, requires
 from trading.api.deps import dependencies
-from trading.api.problems import refuse
-from trading.api.schemas.base import PageQuery
+from trading.api.problems import named, refuse
+from trading.api.schemas.base import FieldProblem, PageQuery
 from trading.api.schemas.strategies import (
     ChangeStrategy,
+    KindList,
+    KindOut,
     PerformanceOut,
     SetParameters,
     SignalList,
@@ -26,9 +29,11 @@ from trading.api.schemas.strategies import (
 )
 from trading.portfolio.equity import EquityPoint, drawdown
 from trading.security.principal import Role
-from trading.storage import listings, requests
+from trading.storage import listings
 from trading.storage.connection import Connection
 from trading.storage.portfolio import EVERYTHING, valuation
+from trading.storage.strategies import StrategyRow, change, find
+from trading.strategies.registry import kinds
 
 blueprint = APIBlueprint("strategies", __name__, tag="strategies")
 T = TypeVar("T")
@@ -44,6 +49,30 @@ def list_strategies(query_data: PageQuery) -> StrategyList:
     found = dependencies().database.run(lambda connection: listings.strategies(connection, page))
     rows, cursor = paging.shown(found, query_data, lambda row: (row.name,))
     return StrategyList(strategies=[_out(row) for row in rows], next_cursor=cursor)
+
+
+@blueprint.get("/strategies/kinds")
+@requires(Role.VIEWER)
+@blueprint.input(PageQuery, location="query")
+@blueprint.output(KindList)
+def list_strategy_kinds(query_data: PageQuery) -> KindList:
+    """List the kinds of strategies, with the JSON schema of the parameters of each."""
+    page = paging.asked(query_data, paging.text)
+    after = page.after[0] if page.after else ""
+    found = [kind for name, kind in sorted(kinds().items()) if name > after]
+    rows, cursor = paging.shown(found, query_data, lambda kind: (kind.name,))
+    return KindList(
+        kinds=[
+            KindOut(
+                kind=row.name,
+                title=row.title,
+                is_beta=row.is_beta,
+                parameters=row.parameters.model_json_schema(),
+            )
+            for row in rows
+        ],
+        next_cursor=cursor,
+    )
 
 
 @blueprint.get("/strategies/<name>")
@@ -78,7 +107,7 @@ def disable_strategy(name: str, json_data: ChangeStrategy) -> StrategyOut:
 @blueprint.output(StrategyOut)
 @blueprint.doc(
     responses={
-        409: "It has changed since the version that was named (`VERSION_STALE`).",
+        409: "It has changed since the version that was named (`STRATEGY_VERSION`).",
         422: "The parameters do not suit the kind of strategy (`STRATEGY_INVALID`).",
     }
 )
@@ -129,7 +158,7 @@ def list_signals(name: str, query_data: SignalQuery) -> SignalList:
 def get_performance(name: str) -> PerformanceOut:
     """Tell how a strategy has done in its own account."""
 
-    def work(connection: Connection, row: listings.StrategyRow) -> PerformanceOut:
+    def work(connection: Connection, row: StrategyRow) -> PerformanceOut:
         account = row.name
         sums, capital = valuation(connection, account).summary, listings.capital(connection, account)
         trades, value = listings.turnover(connection, account)
@@ -149,9 +178,9 @@ def get_performance(name: str) -> PerformanceOut:
     return _of(name, work)
 
 
-def _of(name: str, work: Callable[[Connection, listings.StrategyRow], T]) -> T:
+def _of(name: str, work: Callable[[Connection, StrategyRow], T]) -> T:
     def run(connection: Connection) -> T:
-        row = listings.strategy(connection, name) if name.isprintable() else None
+        row = find(connection, name) if name.isprintable() else None
         if row is None:
             refuse(HTTPStatus.NOT_FOUND, "STRATEGY_NOT_FOUND", "there is no such strategy")
         return work(connection, row)
@@ -169,23 +198,36 @@ def _change(
 ) -> StrategyOut:
     who = principal().name
 
-    def work(connection: Connection, row: listings.StrategyRow) -> None:
+    def work(connection: Connection, row: StrategyRow) -> StrategyOut:
+        if parameters is not None:
+            must_suit(row.kind, parameters, "parameters")
         with connection.writing():
-            requests.change_strategy(
-                connection,
-                row.name,
-                actor=who,
-                reason=reason,
-                enabled=enabled,
-                parameters=parameters,
-                version=version,
-            )
+            return _out(change(connection, row.name, enabled, parameters, who, reason, version))
 
-    _of(name, work)
-    return _of(name, lambda _, row: _out(row))
+    return _of(name, work)
 
 
-def _out(row: listings.StrategyRow) -> StrategyOut:
+def must_suit(kind: str, parameters: Mapping[str, object], field: str) -> None:
+    """End the request with 422 unless the parameters are good ones for a kind of strategy."""
+    if kind not in kinds():
+        errors = [FieldProblem(field=field, rule=f"the kind must be one of {', '.join(kinds())}")]
+        refuse(HTTPStatus.UNPROCESSABLE_ENTITY, "STRATEGY_INVALID", "there is no such kind of strategy", errors=errors)
+    try:
+        kinds()[kind].parameters.model_validate(dict(parameters))
+    except ValidationError as error:
+        errors = [
+            FieldProblem(field=named(".".join(map(str, (field, *found["loc"])))), rule=found["msg"])
+            for found in error.errors(include_input=False, include_context=False, include_url=False)
+        ]
+        text = "the parameters break the rules named in errors"
+        refuse(HTTPStatus.UNPROCESSABLE_ENTITY, "STRATEGY_INVALID", text, errors=errors)
+
+
+def _out(row: StrategyRow) -> StrategyOut:
     return StrategyOut(
-        name=row.name, kind=row.kind, is_enabled=row.enabled, parameters=row.parameters, version=row.version
+        name=row.name,
+        kind=row.kind,
+        is_enabled=row.enabled,
+        parameters=dict(row.parameters),
+        version=row.version,
     )

@@ -1,18 +1,21 @@
 """One step of the market, played through: the venue's reports first, then what the strategies want next.
 
-The same function runs in the engine (on PostgreSQL) and over any other ledger; it has no clock and no I/O of its own.
+The same two functions run in the engine (on PostgreSQL) and over any other ledger; they have no clock and no I/O of
+their own.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, time
+from decimal import Decimal
+from typing import NamedTuple, Protocol
 
 from trading.domain.events import OrderEvent
 from trading.domain.instruments import Instrument
 from trading.domain.intake import is_news
 from trading.domain.orders import (
     MARKET_PROTECTION_PERCENT,
+    ZERO,
     Mode,
     Order,
     OrderRequest,
@@ -22,28 +25,22 @@ from trading.domain.orders import (
     TimeInForce,
 )
 from trading.execution.broker import BrokerAdapter
-from trading.execution.sizing import order_for
-from trading.marketdata.bars import Bar, Step
+from trading.execution.sizing import CAPITAL, order_for
+from trading.marketdata.bars import IST, Bar, Step
 from trading.marketdata.history import History
 from trading.risk.killswitch import TradingState
-from trading.strategies.base import Strategy
+from trading.strategies.base import Strategy, Target
 
 MAX_ORDERS_A_STEP = 10  # of all strategies, their rate in market time; what is left is wanted again at the next bar
+# Intraday strategies go flat by themselves before the scheduler closes what is left; begin of the bar that decides it.
+FLAT_FROM = time(15, 14)
 
 
-class Ledger(Protocol):
-    """Where orders are booked; everything that one step books becomes true at once or not at all."""
+class Reported(Protocol):
+    """Where the venue's reports are booked; everything that one step books becomes true at once or not at all."""
 
     def open_orders(self) -> Sequence[Order]:
         """The orders that are not terminal, oldest first."""
-        ...
-
-    def holdings(self, account: str) -> Mapping[str, int]:
-        """Shares by symbol."""
-        ...
-
-    def place(self, request: OrderRequest) -> Order:
-        """Book a new order, denied by the risk check or not."""
         ...
 
     def append(self, order: Order, event: OrderEvent) -> Order:
@@ -51,72 +48,131 @@ class Ledger(Protocol):
         ...
 
 
+class Decided(Protocol):
+    """Where the orders of strategies are booked."""
+
+    def open_orders(self) -> Sequence[Order]:
+        """The orders that are not terminal, oldest first."""
+        ...
+
+    def holdings(self, account: str) -> Mapping[str, int]:
+        """Shares by symbol, below 0 when short."""
+        ...
+
+    def place(self, request: OrderRequest) -> Order:
+        """Book a new order, denied by the risk check or not."""
+        ...
+
+
+class Ledger(Reported, Decided, Protocol):
+    """Both."""
+
+
+class Signal(NamedTuple):
+    """What a strategy wants of a symbol after a step."""
+
+    strategy: str
+    symbol: str
+    target: Target
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What trades: strategies, and the broker that takes their orders."""
+    """What decides: strategies, the instruments that they may trade, and what their orders are for.
 
-    broker: BrokerAdapter
+    Attributes:
+        mode: of the orders.
+        capital: rupees that each strategy's shares are shares of.
+    """
+
     strategies: Sequence[Strategy]
     instruments: Mapping[str, Instrument]
+    mode: Mode = Mode.PAPER
+    capital: Decimal = CAPITAL
 
     @property
     def window(self) -> int:
         """Closed bars that the hungriest strategy needs."""
-        return max(strategy.window for strategy in self.strategies)
+        return max((strategy.window for strategy in self.strategies), default=0)
 
-    def play(
-        self,
-        step: Step,
-        previous_at: datetime | None,
-        history: History,
-        ledger: Ledger,
-        feed_id: str,
-        state: TradingState = TradingState.ACTIVE,
-    ) -> None:
-        """Book what the venue did in this step, then the orders that the strategies place after it.
 
-        Args:
-            previous_at: time of the step before, None at the first.
-            history: closed bars including this step's.
-            state: of the kill switch; strategies place nothing that it would deny at every bar.
-        """
-        latest = {order.order_id: order for order in ledger.open_orders()}
-        working = [order for order in latest.values() if order.is_working]
-        for report in self.broker.reports(step, previous_at, working):
-            order = latest[report.order.order_id]
-            if is_news(order, report.event):
-                latest[order.order_id] = ledger.append(order, report.event)
-        if state is TradingState.HALTED:
-            return
-        left = MAX_ORDERS_A_STEP
-        for strategy in self.strategies:
-            left -= self._decide(strategy, step, history, ledger, feed_id, left, state)
+def book_reports(broker: BrokerAdapter, step: Step, previous_at: datetime | None, ledger: Reported) -> None:
+    """Book what the venue did up to and in a step.
 
-    def _decide(
-        self,
-        strategy: Strategy,
-        step: Step,
-        history: History,
-        ledger: Ledger,
-        feed_id: str,
-        most: int,
-        state: TradingState,
-    ) -> int:
-        """Place what a strategy wants, at most so many orders; returns how many."""
-        holdings = ledger.holdings(strategy.name)
-        busy = {o.request.symbol for o in ledger.open_orders() if o.request.account == strategy.name}
-        placed = 0
-        for bar in step.bars:
-            bars = history.last(bar.symbol, strategy.window)
-            if bars is None or bar.symbol in busy or placed == most:
-                continue
-            direction = strategy.direction(bars)
-            held = holdings.get(bar.symbol, 0)
-            wanted = order_for(direction, held, bar.close, self.instruments[bar.symbol])
-            if wanted and (state is TradingState.ACTIVE or held * wanted[0].sign < 0):
-                ledger.place(_request(strategy, step, bar, feed_id, self.broker.mode, *wanted))
-                placed += 1
-        return placed
+    Args:
+        previous_at: time of the step before, None at the first.
+    """
+    latest = {order.order_id: order for order in ledger.open_orders()}
+    working = [order for order in latest.values() if order.is_working]
+    for report in broker.reports(step, previous_at, working):
+        order = latest[report.order.order_id]
+        if is_news(order, report.event):
+            latest[order.order_id] = ledger.append(order, report.event)
+
+
+def decide(
+    desk: Desk,
+    step: Step,
+    history: History,
+    ledger: Decided,
+    feed_id: str,
+    state: TradingState = TradingState.ACTIVE,
+) -> list[Signal]:
+    """Book the orders that the strategies place after a step; returns what they want.
+
+    Args:
+        history: closed bars including this step's.
+        state: of the kill switch; strategies place nothing that it would deny at every bar.
+    """
+    signals: list[Signal] = []
+    left = 0 if state is TradingState.HALTED else MAX_ORDERS_A_STEP
+    for strategy in desk.strategies:
+        targets = _targets(strategy, step, history)
+        signals += [Signal(strategy.name, symbol, target) for symbol, target in targets.items()]
+        if left and targets:
+            left -= _place(desk, strategy, step, targets, ledger, feed_id, left, state)
+    return signals
+
+
+def _targets(strategy: Strategy, step: Step, history: History) -> Mapping[str, Target]:
+    if strategy.product is Product.MIS and step.at.astimezone(IST).time() >= FLAT_FROM:
+        flat = Target(ZERO, {"reason": "the session ends"})
+        return {bar.symbol: flat for bar in step.bars}
+    return strategy.targets(history.market(step, strategy.window))
+
+
+def _place(
+    desk: Desk,
+    strategy: Strategy,
+    step: Step,
+    targets: Mapping[str, Target],
+    ledger: Decided,
+    feed_id: str,
+    most: int,
+    state: TradingState,
+) -> int:
+    """Place what a strategy wants, at most so many orders; returns how many."""
+    holdings = ledger.holdings(strategy.name)
+    busy = {o.request.symbol for o in ledger.open_orders() if o.request.account == strategy.name}
+    placed = 0
+    for bar in step.bars:
+        target = targets.get(bar.symbol)
+        if target is None or bar.symbol in busy or placed == most:
+            continue
+        held = holdings.get(bar.symbol, 0)
+        instrument = desk.instruments[bar.symbol]
+        wanted = order_for(target.share, held, bar.close, instrument, strategy.product, desk.capital)
+        if wanted and state is not TradingState.ACTIVE:
+            wanted = _shrinking(held, *wanted)
+        if wanted:
+            ledger.place(_request(strategy, step, bar, feed_id, desk.mode, *wanted))
+            placed += 1
+    return placed
+
+
+def _shrinking(held: int, side: Side, quantity: int) -> tuple[Side, int] | None:
+    """What of an order makes a holding smaller, or None."""
+    return (side, min(quantity, abs(held))) if held * side.sign < 0 else None
 
 
 def _request(
@@ -129,7 +185,7 @@ def _request(
         symbol=bar.symbol,
         side=side,
         order_type=OrderType.MARKET,
-        product=Product.CNC,
+        product=strategy.product,
         time_in_force=TimeInForce.DAY,
         quantity=quantity,
         market_protection_percent=MARKET_PROTECTION_PERCENT,

@@ -1,9 +1,34 @@
 """The last closed bars of each symbol: all that a strategy ever sees."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from trading.marketdata.bars import Bar, Step
+
+
+class Market:
+    """The closed bars at one moment, as a strategy with a window sees them.
+
+    Attributes:
+        at: begin of the newest bars.
+        symbols: those with a bar at that moment, in order.
+    """
+
+    __slots__ = ("_bars", "_window", "at", "symbols")
+
+    def __init__(self, at: datetime, symbols: Sequence[str], bars: Mapping[str, Sequence[Bar]], window: int) -> None:
+        self.at = at
+        self.symbols = symbols
+        self._bars = bars
+        self._window = window
+
+    def bars(self, symbol: str) -> Sequence[Bar] | None:
+        """Exactly the newest `window` bars of a symbol, oldest first; None while there are fewer."""
+        bars = self._bars.get(symbol, ())
+        if len(bars) < self._window:
+            return None
+        return list(bars)[-self._window :]
 
 
 class History:
@@ -18,7 +43,6 @@ class History:
         for bar in step.bars:
             self._bars.setdefault(bar.symbol, deque(maxlen=self._window)).append(bar)
 
-    def last(self, symbol: str, count: int) -> Sequence[Bar] | None:
-        """The newest `count` bars, oldest first; None while there are fewer."""
-        bars = self._bars.get(symbol, ())
-        return list(bars)[-count:] if len(bars) >= count else None
+    def market(self, step: Step, window: int) -> Market:
+        """What a strategy with a window sees after a step that was pushed last."""
+        return Market(step.at, [bar.symbol for bar in step.bars], self._bars, window)

@@ -13,7 +13,8 @@ from trading.domain.errors import IllegalTransition
 from trading.domain.events import Cancelled, OrderEvent, Submitted
 from trading.domain.intake import is_news
 from trading.domain.orders import Order, OrderRequest, Status
-from trading.execution.desk import Desk
+from trading.execution.broker import BrokerAdapter
+from trading.execution.desk import Desk, book_reports, decide
 from trading.execution.paper import PaperBroker
 from trading.execution.scenario import Scenario
 from trading.marketdata.bars import Step
@@ -26,7 +27,7 @@ from trading.storage.connection import Connection
 from trading.storage.leadership import require_token
 from trading.storage.market import Progress, active_progress, instruments, save_progress
 from trading.storage.tradingstate import lock_state, record, trading_state
-from trading.strategies.ema import EmaCrossover
+from trading.strategies.registry import DEFAULTS, build
 
 log = logging.getLogger(__name__)
 STEP = Gauge("trading_engine_step", "Number of the last step played")
@@ -104,30 +105,32 @@ class Session:
             self._trade(progress, done)
 
     def _trade(self, progress: Progress, done: Callable[[], bool]) -> None:
-        desk = self._desk()
+        listed = instruments(self._connection)
+        desk = Desk([build(i.kind, i.name, i.parameters) for i in DEFAULTS if i.enabled], listed)
+        broker = PaperBroker(Scenario(seed=self._seed), listed)
         with self._connection.writing():
             require_token(self._connection, self._token)
             for strategy in desk.strategies:
                 orders.open_account(self._connection, strategy.name)
         ledger = PostgresLedger(self._connection, self._open_orders(), Limits())
         log.info("trading", extra={"feed": progress.feed_id, "step": progress.step, "open": len(ledger.open_orders())})
-        self._reconcile(desk, ledger, progress.at)
+        self._reconcile(broker, ledger, progress.at)
         history = History(desk.window)
         check_at = time.monotonic() + FEED_CHECK_S
         last = max(0, progress.step - desk.window)
         with BarReader(self._cache, progress.feed_id, last) as reader:
             while not done():
                 step = reader.get(POLL_S)
-                self._submit(desk, ledger, progress.at)
+                self._submit(broker, ledger, progress.at)
                 if step:
                     _count_missed(last, step.number)
                     last = step.number
                     history.push(step)
-                    progress = self._play(desk, ledger, history, progress, step)
+                    progress = self._play(desk, broker, ledger, history, progress, step)
                 self._alive()
                 if time.monotonic() >= check_at:
                     check_at = time.monotonic() + FEED_CHECK_S
-                    self._reconcile(desk, ledger, progress.at)
+                    self._reconcile(broker, ledger, progress.at)
                     active = active_progress(self._connection)
                     if active and active.feed_id != progress.feed_id:
                         return
@@ -145,24 +148,20 @@ class Session:
                     record(self._connection, change)
             raise
 
-    def _desk(self) -> Desk:
-        listed = instruments(self._connection)
-        return Desk(PaperBroker(Scenario(seed=self._seed), listed), (EmaCrossover(),), listed)
-
-    def _reconcile(self, desk: Desk, ledger: PostgresLedger, market_time: datetime | None) -> None:
+    def _reconcile(self, broker: BrokerAdapter, ledger: PostgresLedger, market_time: datetime | None) -> None:
         """Ask the broker about every order whose answer we do not have."""
         doubtful = [o for o in ledger.open_orders() if o.venue_order_id is None and o.status is not Status.INITIALIZED]
-        answers = [(order, desk.broker.query(order, market_time)) for order in doubtful]
+        answers = [(order, broker.query(order, market_time)) for order in doubtful]
         self._book(ledger, [(order, event) for order, event in answers if event])
 
-    def _submit(self, desk: Desk, ledger: PostgresLedger, market_time: datetime | None) -> None:
+    def _submit(self, broker: BrokerAdapter, ledger: PostgresLedger, market_time: datetime | None) -> None:
         """Hand new orders to the broker: noted before, answered after, so that a crash between leaves a question."""
         new = orders.initialized(self._connection)
         if new and trading_state(self._connection) is TradingState.HALTED:
             self._book(ledger, [(order, Cancelled("halted before it was sent")) for order in new])
             return
         submitted = self._book(ledger, [(order, Submitted()) for order in new])
-        self._book(ledger, [(order, desk.broker.submit(order, market_time)) for order in submitted])
+        self._book(ledger, [(order, broker.submit(order, market_time)) for order in submitted])
 
     def _book(self, ledger: PostgresLedger, events: Sequence[tuple[Order, OrderEvent]]) -> list[Order]:
         if not events:
@@ -171,15 +170,23 @@ class Session:
             require_token(self._connection, self._token)
             return [ledger.append(order, event) for order, event in events if is_news(order, event)]
 
-    def _play(self, desk: Desk, ledger: PostgresLedger, history: History, progress: Progress, step: Step) -> Progress:
+    def _play(
+        self,
+        desk: Desk,
+        broker: BrokerAdapter,
+        ledger: PostgresLedger,
+        history: History,
+        progress: Progress,
+        step: Step,
+    ) -> Progress:
         """Everything that a step causes and the note that it is played, in one transaction."""
         if step.number <= progress.step:
             return progress
         with STEP_SECONDS.time(), self._connection.writing():
             require_token(self._connection, self._token)
             save_progress(self._connection, progress.feed_id, step)
-            state = trading_state(self._connection)
-            desk.play(step, progress.at, history, ledger, progress.feed_id, state)
+            book_reports(broker, step, progress.at, ledger)
+            decide(desk, step, history, ledger, progress.feed_id, trading_state(self._connection))
         STEP.set(step.number)
         return Progress(progress.feed_id, step.number, step.at)
 

@@ -13,6 +13,7 @@ from trading.domain.instruments import Instrument
 from trading.marketdata.bars import IST, Bar
 from trading.storage.connection import Connection
 from trading.storage.paging import Page, all_of, conditions
+from trading.storage.strategies import COLUMNS, StrategyRow
 
 INSTRUMENT = ", ".join(field.name for field in fields(Instrument))
 
@@ -33,16 +34,6 @@ class EquityRow(NamedTuple):
     realised_pnl: Decimal
     unrealised_pnl: Decimal
     charges: Decimal
-
-
-class StrategyRow(NamedTuple):
-    """A strategy as it is now."""
-
-    name: str
-    kind: str
-    enabled: bool
-    parameters: dict[str, Any]
-    version: int
 
 
 class StrategyChangeRow(NamedTuple):
@@ -187,19 +178,11 @@ def strategies(connection: Connection, page: Page) -> list[StrategyRow]:
     """Strategies by name."""
     where = ["name > %(after)s"] if page.after else []
     rows = connection.execute(
-        "SELECT name, kind, enabled, parameters, version FROM strategy "  # noqa: S608
+        f"SELECT {COLUMNS} FROM strategy "  # noqa: S608
         f"WHERE {all_of(where)} ORDER BY name LIMIT %(limit)s",
         page.values("after"),
     )
     return [StrategyRow(*row) for row in rows]
-
-
-def strategy(connection: Connection, name: str) -> StrategyRow | None:
-    """One strategy."""
-    row = connection.execute(
-        "SELECT name, kind, enabled, parameters, version FROM strategy WHERE name = %s", (name,)
-    ).fetchone()
-    return StrategyRow(*row) if row else None
 
 
 def strategy_changes(connection: Connection, page: Page, *, name: str) -> list[StrategyChangeRow]:

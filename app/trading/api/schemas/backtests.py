@@ -1,14 +1,24 @@
 """Bodies and parameters of backtests."""
 
+from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from math import prod
+from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from trading.api.schemas.base import At, Fraction, Model, Name, Page, PageQuery, example
+from trading.api.schemas.base import Amount, At, Fraction, Model, Name, Page, PageQuery, example
 
-SPEC = {"strategies": ["ema-crossover"], "seed": 1, "steps": 1000}
+SPEC: dict[str, Any] = {
+    "strategies": [{"kind": "ema", "parameters": {"fast": 10, "slow": 30}}],
+    "data": "synthetic",
+    "steps": 1000,
+    "seed": 1,
+    "capital": "1000000",
+}
+MOST_RUNS = 1000
+ParameterName = Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
 BACKTEST = {
     "id": "0f3a3a3e-2f64-4d0b-8f0a-5a2f6c9f2b11",
     "submitted_by": "platform",
@@ -22,14 +32,49 @@ BACKTEST = {
 }
 
 
+class StrategyIn(Model):
+    """One strategy; without a name it has that of its kind, and what is left out of its parameters the defaults."""
+
+    kind: str = Field(pattern=r"^[a-z0-9-]{1,40}$", examples=["ema"])
+    name: Name | None = None
+    parameters: dict[str, Any] = Field(default={}, max_length=50)
+
+
+class WalkForwardIn(Model):
+    """How to walk forward: each part but the first is traded with what did best before.
+
+    `anchored` chooses by all that came before, else by the part before alone.
+    """
+
+    folds: int = Field(default=5, ge=1, le=50)
+    anchored: bool = True
+
+
 class SubmitBacktest(Model):
-    """What to run on synthetic bars."""
+    """What to run. With `sweep`, values by parameter of the first strategy, it is run once for each combination."""
 
-    model_config = example(strategies=["ema-crossover"], seed=1, steps=1000)
+    model_config = example(**SPEC, sweep={"fast": [8, 10, 12]}, walk_forward={"folds": 4})
 
-    strategies: list[Name] = Field(min_length=1, max_length=20, description="Names of strategies.")
-    seed: int = Field(default=1, ge=0, le=2**31 - 1, description="Of the synthetic market.")
-    steps: int = Field(default=1000, ge=1, le=100_000, description="Bars of each symbol.")
+    strategies: list[StrategyIn] = Field(min_length=1, max_length=20)
+    data: str = Field(
+        default="synthetic", pattern=r"^[a-z0-9-]{1,40}$", description="Bars that have a name.", examples=["synthetic"]
+    )
+    steps: int | None = Field(default=None, ge=1, le=500_000, description="From the first on; `synthetic` needs it.")
+    seed: int = Field(default=1, ge=0, lt=2**31, description="Of the synthetic market and of the venue.")
+    capital: Amount = Field(default=Decimal(1_000_000), ge=1000, le=10**12, description="Rupees of each strategy.")
+    sweep: dict[ParameterName, list[bool | int | float | str]] = Field(default={}, max_length=5)
+    walk_forward: WalkForwardIn | None = None
+
+    @model_validator(mode="after")
+    def _size(self) -> Self:
+        if self.data == "synthetic" and self.steps is None:
+            raise ValueError("steps: the synthetic market has no end; give a number")
+        runs = prod(map(len, self.sweep.values()))
+        if not 1 <= runs <= MOST_RUNS:
+            raise ValueError(f"sweep: must have 1 to {MOST_RUNS} combinations")
+        if self.walk_forward and not self.sweep:
+            raise ValueError("walk_forward: has nothing to choose from; give it a sweep")
+        return self
 
 
 class BacktestStatus(StrEnum):
@@ -74,7 +119,7 @@ class BacktestQuery(PageQuery):
 class BacktestResult(Model):
     """What came out of a backtest that is done."""
 
-    model_config = example(id=BACKTEST["id"], result={"net_pnl": "965.65", "orders": 120})
+    model_config = example(id=BACKTEST["id"], result={"run": {"digest": "9f2c", "statuses": {"FILLED": 120}}})
 
     id: UUID
     result: dict[str, Any]

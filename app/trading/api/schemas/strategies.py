@@ -157,14 +157,23 @@ class KindOut(Model):
     """A kind of strategy, and the JSON schema of its parameters."""
 
     kind: str
+    title: str
+    is_beta: bool = Field(description="Whether its parameters may still change in meaning.")
     parameters: dict[str, Any]
 
 
 class KindList(Page):
-    """The kinds of strategies that this version knows, by name."""
+    """A page of the kinds of strategies that this version knows, by name."""
 
     model_config = example(
-        kinds=[{"kind": "ema", "parameters": {"type": "object", "properties": {"fast": {"type": "integer"}}}}],
+        kinds=[
+            {
+                "kind": "ema",
+                "title": "EMA trend",
+                "is_beta": False,
+                "parameters": {"type": "object", "properties": {"fast": {"type": "integer"}}},
+            }
+        ],
         next_cursor=None,
     )
 

@@ -1,0 +1,1 @@
+"""Backtests: what trades live, played over stored bars."""

@@ -1,0 +1,69 @@
+"""Cross-sectional momentum: holds what has risen most, compared with all others."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from trading.domain.orders import ZERO, Product
+from trading.marketdata.history import Market
+from trading.strategies.base import Parameters, Target
+
+
+class MomentumParameters(Parameters):
+    """See `CrossSectionalMomentum`; on daily bars 252 and 21 are the customary twelve months without the last one."""
+
+    lookback: Annotated[int, Field(ge=2, le=1000, description="bars over which the rise is measured")] = 240
+    skip: Annotated[int, Field(ge=0, le=100, description="newest bars left out, as short moves revert")] = 20
+    buy: Annotated[int, Field(ge=1, le=100, description="ranks that are bought")] = 5
+    keep: Annotated[int, Field(ge=1, le=200, description="ranks down to which a holding is kept")] = 10
+    share: Annotated[Decimal, Field(gt=0, le=1, description="of the capital, in all symbols together")] = Decimal("0.5")
+
+    @model_validator(mode="after")
+    def _order(self) -> Self:
+        if self.skip >= self.lookback:
+            raise ValueError(f"skip={self.skip}: must be below lookback={self.lookback}")
+        if self.keep < self.buy:
+            raise ValueError(f"keep={self.keep}: must not be below buy={self.buy}")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class CrossSectionalMomentum:
+    """Long-flat over all symbols; see `Strategy`.
+
+    What stands between the ranks that are bought and those that are kept stays as it is: such a buffer is what keeps
+    an index from trading back and forth, and it needs no memory of the last rebalancing.
+    """
+
+    name: str
+    parameters: MomentumParameters
+    kind = "momentum"
+    product = Product.CNC
+
+    @property
+    def window(self) -> int:
+        """The look-back and the bar before it."""
+        return self.parameters.lookback + 1
+
+    def targets(self, market: Market) -> Mapping[str, Target]:
+        """See `Strategy.targets`; nothing while no more symbols than it keeps can be compared."""
+        own = self.parameters
+        rises = {}
+        for symbol in market.symbols:
+            bars = market.bars(symbol)
+            if bars:
+                rises[symbol] = float(bars[-1 - own.skip].close / bars[0].close) - 1
+        if len(rises) <= own.keep:
+            return {}
+        ranked = sorted(rises, key=lambda symbol: (-rises[symbol], symbol))
+        found = {}
+        for rank, symbol in enumerate(ranked, start=1):
+            detail = {"rank": rank, "of": len(ranked), "rise": f"{rises[symbol]:.5f}"}
+            if rank <= own.buy:
+                found[symbol] = Target(own.share / own.keep, detail)
+            elif rank > own.keep:
+                found[symbol] = Target(ZERO, detail)
+        return found
