@@ -3,8 +3,10 @@
     python -m drills.ledger postgres --hosts H:P,H:P --database D --user U --password-file F --acked FILE
     python -m drills.ledger redis --sentinels H:P,H:P --master M --user U --password-file F --acked FILE
 
-One line a write in FILE, flushed before the next write begins: `<seconds since the epoch> <id> acked|unknown|refused`.
-It runs until SIGTERM. `unknown` is a write whose outcome the client was not told; it may be there or not.
+One line a write in FILE (or on standard output, as `-`), flushed before the next write begins:
+`<seconds since the epoch> <id> acked|unknown|refused|login [timeline]`. It runs until SIGTERM. `unknown` is one whose
+outcome the client was not told; it may be there or not. `login` is one that was not tried since a password was refused.
+This file needs nothing but psycopg and redis, so that a pod can run it as it is.
 """
 
 import argparse
@@ -15,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import psycopg
 import redis
@@ -24,18 +26,29 @@ from redis.sentinel import Sentinel
 PAUSE_S = 0.02
 """Between two writes: about 40 a second, enough to see a gap of 0.1 s."""
 
+INSERT = "insert into ledger (key) values (%s) returning substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)"
+
 WRITE_TIMEOUT_S = 5.0
 """A client's own deadline. Not statement_timeout: a commit cancelled by that is reported as done, but can be lost."""
 
-Write = Callable[[int], None]
+Write = Callable[[int], str]
+"""Writes a key; returns where it went: the timeline that PostgreSQL was on, empty for Redis."""
+
+PASSWORD_REFUSED = ("28P01", "28000")  # SQLSTATE
 
 
 class Entry(NamedTuple):
-    """One line of the ledger."""
+    """One line of the ledger.
+
+    Attributes:
+        at: when the outcome was known, seconds since the epoch by the client's clock.
+        timeline: of PostgreSQL, as eight hexadecimal digits.
+    """
 
     at: float
     key: int
     outcome: str
+    timeline: str = ""
 
 
 class Report(NamedTuple):
@@ -47,6 +60,7 @@ class Report(NamedTuple):
         duplicated: there more than once.
         unknown: outcome not told to the client.
         gap_s: longest time between two acknowledged writes, seconds.
+        refused_auth: writes that a refused password kept from being tried.
     """
 
     acked: int
@@ -54,16 +68,38 @@ class Report(NamedTuple):
     duplicated: int
     unknown: int
     gap_s: float
+    refused_auth: int = 0
 
 
 def read(path: Path) -> list[Entry]:
-    """The whole lines of a ledger file."""
+    """The whole lines of a ledger file; those that begin with # give reasons, for people."""
     entries = []
     for line in path.read_text().splitlines(keepends=True):
-        if line.endswith("\n"):
-            at, key, outcome = line.split()
-            entries.append(Entry(float(at), int(key), outcome))
+        if line.endswith("\n") and not line.startswith("#"):
+            at, key, outcome, *timeline = line.split()
+            entries.append(Entry(float(at), int(key), outcome, *timeline))
     return entries
+
+
+def outage_s(entries: list[Entry], fault_at: float, *, pause_s: float = 0.5) -> float:
+    """How long acknowledged writes were held up by a fault, seconds: what its client saw as the recovery time.
+
+    From the last acknowledged write before the first pause that ends after the fault, to the end of the last such
+    pause, so that a relapse counts whole. 0 when no pause was longer than `pause_s`.
+    """
+    acked = [e.at for e in entries if e.outcome == "acked"]
+    pauses = [(a, b) for a, b in itertools.pairwise(acked) if b - a > pause_s and b > fault_at]
+    return pauses[-1][1] - pauses[0][0] if pauses else 0.0
+
+
+def steps_back(entries: list[Entry]) -> int:
+    """Writes that an older timeline acknowledged after a newer one had: two primaries took writes at one time."""
+    newest, count = "", 0
+    for entry in entries:
+        if entry.outcome == "acked":
+            count += entry.timeline < newest
+            newest = max(newest, entry.timeline)
+    return count
 
 
 def compare(entries: list[Entry], found: list[int]) -> Report:
@@ -77,7 +113,12 @@ def compare(entries: list[Entry], found: list[int]) -> Report:
         duplicated=len(found) - len(there),
         unknown=sum(e.outcome == "unknown" for e in entries),
         gap_s=max(gaps, default=0.0),
+        refused_auth=sum(e.outcome == "login" for e in entries),
     )
+
+
+class NotTried(Exception):
+    """There was no connection to write over, so that the write is certainly not there."""
 
 
 @contextlib.contextmanager
@@ -102,18 +143,23 @@ def postgres_writer(args: argparse.Namespace) -> Iterator[Write]:
     password = args.password_file.read_text().strip()
     connection: psycopg.Connection | None = None
 
-    def write(key: int) -> None:
+    def write(key: int) -> str:
         nonlocal connection
         if connection is None or connection.closed:
-            connection = psycopg.connect(
-                host=",".join(hosts), port=",".join(ports), dbname=args.database, user=args.user, password=password,
-                sslmode="require", target_session_attrs="read-write", connect_timeout=2, tcp_user_timeout=3000,
-                keepalives_idle=1, keepalives_interval=1, keepalives_count=3, autocommit=True,
-            )  # fmt: skip
+            try:
+                connection = psycopg.connect(
+                    host=",".join(hosts), port=",".join(ports), dbname=args.database, user=args.user,
+                    password=password, sslmode="require", target_session_attrs="read-write", connect_timeout=2,
+                    tcp_user_timeout=3000, keepalives_idle=1, keepalives_interval=1, keepalives_count=3,
+                    autocommit=True,
+                )  # fmt: skip
+            except psycopg.OperationalError as error:
+                raise NotTried(str(error)) from error
             connection.execute("create table if not exists ledger (key bigint not null)")
         try:
             with deadline(WRITE_TIMEOUT_S):
-                connection.execute("insert into ledger (key) values (%s)", (key,))
+                row = connection.execute(INSERT, (key,)).fetchone()
+                return str(row[0]) if row else ""
         except (psycopg.Error, TimeoutError):
             connection.close()
             raise
@@ -132,8 +178,9 @@ def redis_writer(args: argparse.Namespace) -> Iterator[Write]:
     sentinel = Sentinel(addresses, sentinel_kwargs=auth, **auth)  # type: ignore[no-untyped-call]
     master: redis.Redis = sentinel.master_for(args.master)  # type: ignore[no-untyped-call]
 
-    def write(key: int) -> None:
+    def write(key: int) -> str:
         master.rpush("ledger", key)
+        return ""
 
     yield write
     master.close()
@@ -141,23 +188,39 @@ def redis_writer(args: argparse.Namespace) -> Iterator[Write]:
 
 def run(write: Write, path: Path, keep_on: Callable[[], bool]) -> None:
     """Write unique keys until told to stop, each outcome on disk before the next write."""
-    with path.open("a", buffering=1) as ledger:
+    with opened(path) as ledger:
         key = 0
         while keep_on():
             key += 1
+            timeline = ""
             try:
-                write(key)
+                timeline = write(key)
                 outcome = "acked"
-            except (psycopg.OperationalError, psycopg.InternalError, redis.RedisError, TimeoutError) as error:
-                outcome = "refused" if refused(error) else "unknown"
-                sys.stderr.write(f"{time.time():.3f} {type(error).__name__}: {error}\n")
-            ledger.write(f"{time.time():.3f} {key} {outcome}\n")
+            except (psycopg.OperationalError, psycopg.InternalError, redis.RedisError, TimeoutError, NotTried) as error:
+                outcome = "login" if no_login(error) else "refused" if refused(error) else "unknown"
+                # both streams of a pod are one log, so that a reason is a line of its own kind in it
+                sys.stderr.write(f"# {time.time():.3f} {type(error).__name__}: {' '.join(str(error).split())}\n")
+            ledger.write(f"{time.time():.3f} {key} {outcome} {timeline}".rstrip() + "\n")
+            ledger.flush()
             time.sleep(PAUSE_S)
+
+
+def opened(path: Path) -> contextlib.AbstractContextManager[IO[str]]:
+    """The ledger file; `-` is standard output."""
+    return contextlib.nullcontext(sys.stdout) if str(path) == "-" else path.open("a")
+
+
+def no_login(error: Exception) -> bool:
+    """Whether a password or user was refused, which a rotation must never do to anybody."""
+    if isinstance(error, redis.AuthenticationError):
+        return True
+    # libpq tries one host after the other and has no SQLSTATE for the sum of it
+    return getattr(error, "sqlstate", None) in PASSWORD_REFUSED or "password authentication failed" in str(error)
 
 
 def refused(error: Exception) -> bool:
     """Whether the store said no, so that the write is certainly not there."""
-    if isinstance(error, redis.ReadOnlyError | redis.sentinel.MasterNotFoundError):
+    if isinstance(error, redis.ReadOnlyError | redis.sentinel.MasterNotFoundError | NotTried):
         return True
     return isinstance(error, psycopg.errors.ReadOnlySqlTransaction | psycopg.errors.CannotConnectNow)
 

@@ -19,6 +19,7 @@ from components.redis import pods as redis_pods
 from components.redis.args import RedisArgs
 from components.redis.image.settings import SENTINEL_PORT
 from components.trading import roles as trading_roles
+from components.trading.access import Access
 from components.trading.args import Feed, TradingArgs
 from components.trading.ingress import Entrance
 from components.trading.scaling import Autoscaling
@@ -160,6 +161,7 @@ def _trading(config: StackConfig) -> TradingArgs:
         api_replicas=config.trading.api_replicas,
         api_autoscaling=Autoscaling(**scaling.given()) if scaling else None,
         entrance=_entrance(config),
+        access=Access(**config.trading.access.given()),
         resources=config.trading.resources.by_role(),
         log_level=config.trading.log_level,
     )

@@ -7,6 +7,7 @@ from components.trading.pods import HTTP_PORT
 from stacks.sections import NetworkSection
 
 FEED, ENGINE, API = (Pods("trading", role) for role in ("feed", "engine", "api"))
+DRILL = Pods("trading", "drill")  # the client that drills write with, a pod that is there for their time only
 POSTGRES = Pods(postgres.APP)
 REDIS, SENTINEL = Pods("redis", "server"), Pods("redis", "sentinel")
 
@@ -17,7 +18,7 @@ def flows(network: NetworkSection, *, behind_ingress: bool) -> tuple[Flow, ...]:
     """Every connection that the platform needs; `behind_ingress` tells how the API is reached from outside."""
     engine = tuple(
         flow
-        for role in (FEED, ENGINE, API)
+        for role in (FEED, ENGINE, API, DRILL)
         for flow in (
             Flow(role, POSTGRES, (postgres.POSTGRES_PORT,)),
             Flow(role, REDIS, (REDIS_PORT,)),

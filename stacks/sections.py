@@ -108,6 +108,14 @@ class AutoscalingSection(Section):
     scale_down_s: int | None = None
 
 
+class AccessSection(Section):
+    """What a request to the API must be; see `components.trading.access.Access`."""
+
+    signing: str | None = None
+    trusted_proxies: tuple[str, ...] | None = None
+    allowlist: tuple[str, ...] | None = None
+
+
 class TradingSection(Section):
     """The engine; see `components.trading.args.TradingArgs`."""
 
@@ -115,6 +123,7 @@ class TradingSection(Section):
     api_replicas: int
     api_autoscaling: AutoscalingSection | None = None
     log_level: str = TradingArgs.log_level
+    access: AccessSection = AccessSection()
     feed: FeedSection = FeedSection()
     resources: TradingResourcesSection
 

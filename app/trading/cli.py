@@ -4,12 +4,15 @@ import argparse
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 
 from trading.domain.errors import TradingError
 from trading.risk.killswitch import TradingState
 from trading.security.credentials import MountedCredential
+from trading.security.principal import Role
+from trading.services import people
 from trading.services.logs import configure
 from trading.services.run import ROLES
 from trading.services.state import state
@@ -18,6 +21,7 @@ from trading.storage.connection import logins
 from trading.storage.migrate import migrate
 
 log = logging.getLogger(__name__)
+NAME = re.compile("[a-z0-9][a-z0-9-]{0,39}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -28,6 +32,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             _openapi()
         elif args.command == "migrate":
             _migrate(args.wait_s)
+        elif args.command == "user":
+            _user(args)
+        elif args.command == "audit":
+            sys.stdout.write(f"{people.check_audit(from_environment(os.environ))}\n")
         elif args.command == "state":
             found = state(from_environment(os.environ), args.to, args.reason, args.actor)
             sys.stdout.write(f"{found}\n")
@@ -54,8 +62,49 @@ def _parser() -> argparse.ArgumentParser:
     switch.add_argument("--to", type=TradingState, choices=list(TradingState), help="the state to change to")
     switch.add_argument("--reason", default="", help="why; needed for a change, and kept")
     switch.add_argument("--actor", default="operator", help="who asks for the change (default: operator)")
+    _add_user(commands.add_parser("user", help="add, list, or change who may log in to the API"))
+    commands.add_parser("audit", help="prove that no entry of the audit of access was altered; exit 1 if one was")
     commands.add_parser("openapi", help="print the API's OpenAPI document")
     return parser
+
+
+def _add_user(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True)
+    actions.add_parser("list", help="everybody, with role and accounts")
+    add = actions.add_parser("add", help="add somebody; the password is the first line of stdin; safe to repeat")
+    password = actions.add_parser("password", help="give somebody a new password, from stdin; their sessions end")
+    for action in (add, password):
+        action.add_argument("name", type=_name)
+        action.add_argument("--actor", default="operator", help="who does it, for the audit (default: operator)")
+    add.add_argument("--role", type=Role, choices=list(Role), required=True)
+    add.add_argument(
+        "--accounts", type=_accounts, metavar="A,B", help="in which they may look and trade (default: all)"
+    )
+
+
+def _name(text: str) -> str:
+    if not NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text}: must be 1 to 40 of a-z, 0-9 and -, and not begin with -")
+    return text
+
+
+def _accounts(text: str) -> frozenset[str]:
+    return frozenset(part.strip() for part in text.split(",") if part.strip())
+
+
+def _user(args: argparse.Namespace) -> None:
+    settings = from_environment(os.environ)
+    if args.action == "list":
+        for found in people.listed(settings):
+            accounts = "all" if found.accounts is None else ",".join(sorted(found.accounts))
+            sys.stdout.write(f"{found.name} {found.role} {accounts}{' disabled' * found.disabled}\n")
+        return
+    password = people.read_password()
+    if args.action == "add":
+        done = people.add(settings, args.name, args.role, args.accounts, password, args.actor)
+    else:
+        done = people.set_password(settings, args.name, password, args.actor)
+    sys.stdout.write(f"{done}\n")
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -9,6 +9,8 @@ from components.kit.errors import Problem, require
 from components.kit.resources import Resources
 from components.kit.rules import at_least, dns_label, one_of
 from components.trading import ingress, scaling
+from components.trading.access import ANYBODY, Access
+from components.trading.access import problems as access_problems
 
 Role = Literal["feed", "engine", "api"]
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -49,6 +51,7 @@ class TradingArgs:
         api_replicas: all serve; the fewest of them with `api_autoscaling`.
         api_autoscaling: bounds of the number of API pods; None keeps it at `api_replicas`.
         entrance: the API's Ingress; None for none.
+        access: what a request to the API must be, beside having a key.
         resources: of one pod of each role.
         log_level: one of `LOG_LEVELS`.
 
@@ -69,6 +72,7 @@ class TradingArgs:
     api_replicas: int
     api_autoscaling: scaling.Autoscaling | None = None
     entrance: ingress.Entrance | None = None
+    access: Access = ANYBODY
     resources: Mapping[Role, Resources]
     log_level: str = "INFO"
 
@@ -86,6 +90,7 @@ def problems(args: TradingArgs) -> list[Problem]:
         found += scaling.problems(args.api_autoscaling, args.api_replicas)
     if args.entrance is not None:
         found += ingress.problems(args.entrance)
+    found += access_problems(args.access)
     found += one_of("trading.log_level", args.log_level, LOG_LEVELS)
     found += feed_problems(args.feed)
     for role, resources in args.resources.items():

@@ -4,6 +4,7 @@ import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgs
 from pulumi_kubernetes.autoscaling.v2 import HorizontalPodAutoscaler
 from pulumi_kubernetes.core.v1 import (
+    ConfigMap,
     PodTemplateSpecArgs,
     Service,
     ServiceAccount,
@@ -17,6 +18,7 @@ from components.kit.disruption import disruption_budget
 from components.kit.labels import labels, selector
 from components.kit.metadata import matching, metadata, pod_metadata
 from components.kit.waivers import waive
+from components.trading import access
 from components.trading.args import Role, TradingArgs
 from components.trading.ingress import annotations, ingress_spec
 from components.trading.pods import HTTP_PORT, pod
@@ -38,6 +40,13 @@ class Trading(Component):
 
     def __init__(self, name: str, args: TradingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
+        if args.access.allowlist is not None:
+            ConfigMap(
+                f"{name}-allowlist",
+                metadata=metadata(access.NAME, args.namespace, labels(APP, "api")),
+                data=access.data(args.access.allowlist),
+                opts=self.child(),
+            )
         deployments = {role: self._role(name, role, spec, args) for role, spec in roles(args).items()}
         service = Service(
             f"{name}-api-service",

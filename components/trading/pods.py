@@ -15,7 +15,8 @@ from components.kit.probes import http_probe
 from components.kit.pull import pull_secrets
 from components.kit.scheduling import spread
 from components.kit.security import container_security, pod_security
-from components.kit.volumes import credential_volumes, scratch
+from components.kit.volumes import Mounted, credential_volumes, scratch
+from components.trading import access
 from components.trading.args import Role, TradingArgs
 from components.trading.roles import APP, STORES, RoleSpec, environment
 
@@ -28,6 +29,7 @@ GRACE_S = 30
 def pod(role: Role, spec: RoleSpec, args: TradingArgs) -> PodSpecArgs:
     """Migrate the database, then run the role; every role has the same health endpoints."""
     credentials = credential_volumes(spec.credentials, args.secret_names)
+    allowlist = access.mounted(args.access) if role == "api" else Mounted([], [])
     tmp = scratch("tmp", "/tmp", limit_mib=64)  # noqa: S108  a mount point in the container
     apart = spread(selector(APP, role), hard=spec.apart)
     return PodSpecArgs(
@@ -41,8 +43,8 @@ def pod(role: Role, spec: RoleSpec, args: TradingArgs) -> PodSpecArgs:
         affinity=apart.affinity,
         topology_spread_constraints=apart.zones,
         init_containers=[_migrate(role, args, [*credential_volumes(STORES, args.secret_names).mounts, *tmp.mounts])],
-        containers=[_serve(role, args, [*credentials.mounts, *tmp.mounts])],
-        volumes=[*credentials.volumes, *tmp.volumes],
+        containers=[_serve(role, args, [*credentials.mounts, *allowlist.mounts, *tmp.mounts])],
+        volumes=[*credentials.volumes, *allowlist.volumes, *tmp.volumes],
     )
 
 
@@ -74,11 +76,12 @@ def _serve(role: Role, args: TradingArgs, mounts: list[VolumeMountArgs]) -> Cont
 
 
 def _common(role: Role, args: TradingArgs) -> dict[str, Any]:
+    settings = {**environment(args), **(access.environment(args.access) if role == "api" else {})}
     return {
         "image": args.image,
         "image_pull_policy": "IfNotPresent",
         "command": ["trading"],
-        "env": [EnvVarArgs(name=name, value=value) for name, value in environment(args).items()],
+        "env": [EnvVarArgs(name=name, value=value) for name, value in settings.items()],
         "resources": args.resources[role].args(),
         "security_context": container_security(),
     }

@@ -48,10 +48,11 @@ def test_each_outcome_is_written_before_the_next_write(tmp_path: Path) -> None:
     seen: list[list[Entry]] = []
     answers = [None, psycopg.errors.ReadOnlySqlTransaction("no"), redis.ConnectionError("gone"), None]
 
-    def write(key: int) -> None:
+    def write(key: int) -> str:
         seen.append(ledger.read(path))
         if error := answers[key - 1]:
             raise error
+        return "0000000A"
 
     ledger.run(write, path, lambda: len(seen) < len(answers))
     assert [e.outcome for e in ledger.read(path)] == ["acked", "refused", "unknown", "acked"]

@@ -193,3 +193,12 @@ def test_the_report_has_seconds_verdicts_and_the_sum() -> None:
         "  redis       60.00 s  FAILED  no master",
         "  1 of 2 checks failed",
     ]
+
+
+def test_what_is_asked_is_signed_and_has_the_key_for_an_older_version() -> None:
+    with smoke.caller("http://api/", "k" * 32) as client:
+        request = client.build_request("POST", "/v1/orders", json={})
+        assert client.auth is not None
+        next(client.auth.auth_flow(request))
+    assert request.headers["X-API-Key"] == "k" * 32
+    assert request.headers["X-Signature-Key"] == "platform"

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import unquote_plus
 
 from trading.domain.errors import TradingError
 
@@ -94,11 +95,15 @@ def canonical(request: Request, stamp: Stamp) -> bytes:
         if not shape.fullmatch(part):
             raise SignatureRefused("shape", "method, target or host cannot be signed; send plain ASCII")
     path, _, query = request.target.partition("?")
+    pairs = query.split("&")
+    names = [unquote_plus(pair.partition("=")[0]) for pair in pairs]
+    if len(set(names)) < len(names):  # the order of equal names may matter, and sorting would hide a change of it
+        raise SignatureRefused("shape", "a name is in the query twice; send it once")
     lines = (
         VERSION,
         request.method,
         path,
-        "&".join(sorted(query.split("&"))),
+        "&".join(sorted(pairs)),
         request.host.lower(),
         hashlib.sha256(request.body).hexdigest(),
         str(stamp.timestamp),

@@ -9,6 +9,7 @@ from threading import Event
 
 from trading.cache.client import Cache
 from trading.marketdata.source import open_source
+from trading.security.allowlist import Allowlist
 from trading.security.credentials import MountedCredential
 from trading.services.credentialwatch import CredentialWatch
 from trading.services.engine import Engine
@@ -66,13 +67,18 @@ def run_engine(settings: Settings, address: Address) -> None:
 
 
 def run_api(settings: Settings, address: Address) -> None:
-    """Serve the API until told to stop."""
+    """Serve the API until told to stop.
+
+    Raises:
+        AllowlistError: the file of the allowlist is not right.
+    """
     # Here, not above: the other roles need none of the web stack's memory.
     from trading.services.api import KINDS, ApiServer
 
     configure("api", settings.log_level)
     for kind in KINDS:
         MountedCredential(settings.credentials_dir, kind).get()
+    Allowlist(settings.allowlist_file, settings.trusted_proxies, version=None)  # a wrong file is told here, in one line
     ApiServer(settings, address).run()
 
 

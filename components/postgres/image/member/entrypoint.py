@@ -17,7 +17,7 @@ SAY_EVERY_S = 10.0
 
 
 def main() -> None:
-    """Prepare, then exec Patroni, which as process 1 reaps what PostgreSQL leaves."""
+    """Prepare, then exec Patroni, which as process 1 reaps what PostgreSQL and the process beside it leave."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--member", required=True, help="name of this member, that of its pod")
     parser.add_argument("--address", required=True, help="address at which other members reach it")
@@ -28,6 +28,8 @@ def main() -> None:
     prepare_data(paths)
     make_certificate(paths.runtime / "tls", args.member)
     write_config(paths, cluster, args.member, args.address)
+    identity = ["--member", args.member, "--address", args.address]
+    subprocess.Popen([render.PYTHON, "-m", f"{render.PACKAGE}.yielding", *identity])
     os.execv(PATRONI, [PATRONI, str(render.config_folder(paths))])  # noqa: S606  no shell is wanted
 
 

@@ -1,0 +1,136 @@
+"""Runs beside Patroni in its container: a standby says when it is cut off, a primary that is stranded yields.
+
+See `stranded` for why and when. It ends its Patroni, process 1, by SIGTERM; the kubelet starts the container again, and
+the member follows whoever leads by then. Whatever fails here is no reason to yield.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping
+
+import psycopg
+
+from components.postgres.image.member import server, stranded
+from components.postgres.image.member.marks import Marks
+from components.postgres.image.member.paths import Cluster, Paths, load_cluster
+from components.postgres.image.member.peers import Peers, ask_one, get_json
+from components.postgres.image.member.pods import Pods
+from components.postgres.image.member.stranded import Complaint
+
+ANNOTATION = "trading/stranded"
+PERIOD_S = 1.0
+PATIENCE = 3  # looks in a row that must find the same before it counts: a failover or a restart is over by then
+PATRONI = 1
+CLAIM_S = 20.0  # Patroni answers when the promotion is through
+FOLLOWERS = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND sync_state <> 'async'"
+STREAMS = "SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming'"
+
+
+class Watch:
+    """What one member has seen so far."""
+
+    def __init__(self, paths: Paths, cluster: Cluster, member: str, address: str, pods: Pods) -> None:
+        self._paths = paths
+        self._cluster = cluster
+        self._member = member
+        self._address = address
+        self._pods = pods
+        self._beat = 0
+        self._alone = 0
+        self._missed: str | None = None
+        self._said = True  # by a predecessor, perhaps: what it left is taken back
+        self._before: dict[str, Complaint] = {}
+
+    def look(self) -> str | None:
+        """One look: says what a standby has to say; returns why this member must yield, None when it must not.
+
+        Raises:
+            psycopg.Error: the server does not answer.
+            OSError, ValueError: Patroni or the Kubernetes API does not.
+        """
+        with server.connect(self._paths.sockets, self._cluster.postgres_port) as connection:
+            primary = server.observe(connection).kind == "primary"
+            row = connection.execute(FOLLOWERS if primary else STREAMS).fetchone()
+        joined = bool(row and row[0])
+        self._alone = 0 if joined else self._alone + 1
+        if primary:
+            self._complain(None)
+            return None if joined else self._judge()
+        self._before = {}
+        if self._alone < PATIENCE:
+            self._missed = None
+        self._complain(self._complaint() if self._alone >= PATIENCE else None)
+        return None
+
+    def _judge(self) -> str | None:
+        """Whether a primary without followers must yield."""
+        others = [name for name in self._cluster.members if name != self._member]
+        texts = self._pods.read(others)
+        now = {name: said for name, text in texts.items() if (said := stranded.decode(text))}
+        renewed, self._before = stranded.alive(self._before, now), now
+        if self._alone < PATIENCE:
+            return None
+        count, acks = len(self._cluster.members), self._cluster.acks
+        return stranded.stranded(self._member, renewed, members=count, acks=acks, followers=0)
+
+    def _complaint(self) -> Complaint | None:
+        """What a standby that does not stream has to say; one whose primary has yielded stands for it."""
+        answers = Peers(self._cluster, self._member, self._address).ask(lambda _: False)
+        heard = {name: answer.marks for name, answer in answers.items() if answer}
+        patroni = f"http://{self._address}:{self._cluster.patroni_port}"
+        listed = get_json(f"{patroni}/cluster")["members"]
+        leader = next((str(each["name"]) for each in listed if each.get("role") == "leader"), None)
+        if leader is None and self._missed and self._missed not in heard:
+            self._claim(patroni, heard)
+        self._beat += 1
+        said = stranded.complaint(leader or self._missed, heard, streams=False, beat=self._beat)
+        self._missed = said.misses if said else None
+        return said
+
+    def _claim(self, patroni: str, heard: Mapping[str, Marks]) -> None:
+        """Ask Patroni to promote this member, if it is the one."""
+        own = ask_one(f"http://{self._address}:{self._cluster.agent_port}/position")
+        if own and stranded.claims(self._member, {**heard, self._member: own.marks}):
+            say(f"{self._missed} has yielded; asking for the promotion of {self._member}")
+            body = json.dumps({"candidate": self._member}).encode()
+            request = urllib.request.Request(f"{patroni}/failover", body, {"Content-Type": "application/json"})  # noqa: S310
+            urllib.request.urlopen(request, timeout=CLAIM_S).close()  # noqa: S310  the member's own Patroni
+
+    def _complain(self, said: Complaint | None) -> None:
+        if said or self._said:
+            self._pods.write(self._member, said.encode() if said else None)
+            self._said = said is not None
+
+
+def say(text: str) -> None:
+    """One line into the pod's log."""
+    print(f"yielding: {text}", file=sys.stderr, flush=True)  # noqa: T201  the pod's log is its only channel
+
+
+def main() -> None:
+    """Look until the container ends."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--member", required=True, help="name of this member, that of its pod")
+    parser.add_argument("--address", required=True, help="address at which its Patroni answers")
+    args = parser.parse_args()
+    paths = Paths()
+    watch = Watch(paths, load_cluster(paths), args.member, args.address, Pods(ANNOTATION))
+    while True:
+        time.sleep(PERIOD_S)
+        try:
+            reason = watch.look()
+        except (psycopg.Error, OSError, KeyError, TypeError, ValueError):
+            continue  # the next look tells
+        if reason:
+            say(reason)
+            os.kill(PATRONI, signal.SIGTERM)
+            return
+
+
+if __name__ == "__main__":
+    main()

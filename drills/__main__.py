@@ -1,0 +1,78 @@
+"""Break a running platform under load, and see what its clients see.
+
+    make drill | drill-postgres | drill-redis      (FAULTS=n of each class, CLASS=name for one, STACK=local)
+
+A table and one JSON line for each drill; a page with timelines in .local/drills/. Exit 1 when a budget is missed.
+"""
+
+import argparse
+import signal
+
+from drills import page
+from drills.faults import postgres, redis
+from drills.run import Outcome, Store, chosen, run_series
+from drills.summary import summary, table
+from drills.target import Target, find, guard
+from toolchain.kit.console import main_guard, result, say
+from toolchain.kit.paths import LOCAL
+
+
+def postgres_keys(target: Target) -> list[int]:
+    """What the ledger's client left in PostgreSQL, which is then removed."""
+    if target.psql("select to_regclass('ledger') is null") == [["t"]]:
+        return []
+    found = [int(row[0]) for row in target.psql("select key from ledger")]
+    target.psql("drop table ledger")
+    return found
+
+
+def redis_keys(target: Target) -> list[int]:
+    """What the ledger's client left in Redis, which is then removed."""
+    master = target.master()
+    found = [int(line) for line in target.redis_cli(master, "LRANGE", "ledger", "0", "-1").split()]
+    target.redis_cli(master, "DEL", "ledger")
+    return found
+
+
+STORES = {
+    "postgres": Store("postgres", postgres.FAULTS, postgres.settle, postgres_keys),
+    "redis": Store("redis", redis.FAULTS, redis.settle, redis_keys),
+}
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="drills", description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("drill", choices=[*STORES, "all"], help="what to break")
+    parser.add_argument("--stack", default="local", help="whose platform (default: local)")
+    parser.add_argument("--faults", type=int, default=1, metavar="N", help="how many of each class (default: 1)")
+    parser.add_argument("--class", dest="name", default="", help="one class of faults; all by default")
+    parser.add_argument("--confirm", default="", metavar="STACK", help="the name of a protected stack, once more")
+    args = parser.parse_args()
+    if args.faults < 1:
+        parser.error(f"--faults {args.faults}: must be 1 or more")
+    stores = list(STORES.values()) if args.drill == "all" else [STORES[args.drill]]
+    plans = [(store, chosen(store, args.name)) for store in stores]
+    guard(args.stack, args.confirm)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is broken is healed, as after ^C
+    target = find(args.stack)
+    passed = [report(name(store, args.name), run_series(target, store, faults, args.faults)) for store, faults in plans]
+    return 0 if all(passed) else 1
+
+
+def name(store: Store, only: str) -> str:
+    """What the drill is called: after its store, and its class when there is only one."""
+    return f"{store.name}-{only}" if only else store.name
+
+
+def report(drill: str, outcomes: list[Outcome]) -> bool:
+    """Print what came out, and keep it as a page; whether it is good enough."""
+    result(table(drill, outcomes))
+    say(f"page: {page.write(LOCAL / 'drills', drill, outcomes)}")
+    one = summary(drill, outcomes)
+    result(one.json())
+    return one.passed
+
+
+if __name__ == "__main__":
+    main_guard(main)

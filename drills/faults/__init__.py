@@ -1,0 +1,1 @@
+"""What can go wrong, one function a fault: it breaks something, and gives back what heals it."""

@@ -1,0 +1,154 @@
+"""The client of a drill: a pod of its own that writes through the same path as the application, and its ledger."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from drills import ledger
+from drills.target import Target, eventually, written
+from toolchain.kit.console import ToolError
+
+NAME = "drill-writer"
+LABELS = {"app.kubernetes.io/name": "trading", "app.kubernetes.io/component": "drill"}
+UID = 10030
+FIRST_WRITES = 20
+REPLICAS = 3
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A pod that writes, and the copy of its ledger on this machine's disk."""
+
+    target: Target
+    path: Path
+
+    def entries(self) -> list[ledger.Entry]:
+        """What the ledger says by now."""
+        return ledger.read(self.path) if self.path.exists() else []
+
+    def acked(self) -> int:
+        """How many writes are acknowledged by now."""
+        return sum(entry.outcome == "acked" for entry in self.entries())
+
+    def wait(self, more: int, within_s: float) -> None:
+        """Wait for so many more acknowledged writes; raises `Late` when they do not come in time."""
+        before = self.acked()
+        eventually(lambda: self.acked() >= before + more, within_s, f"{more} more acknowledged writes")
+
+
+@contextmanager
+def writing(target: Target, store: str, path: Path, *, beside: str) -> Iterator[Writer]:
+    """Write to `store` ("postgres" or "redis") while the body runs, from a node other than `beside`.
+
+    The pod's own output is the ledger, which the node keeps; when it is over, the whole of it is fetched once more.
+    """
+    source = {"ledger.py": Path(ledger.__file__).read_text()}
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME, "labels": LABELS}, "data": source}
+    stop = Event()
+    with written(target, config), written(target, pod(target, store, beside)):
+        follower = Thread(target=follow, args=(target, path, stop), daemon=True)
+        follower.start()
+        writer = Writer(target, path)
+        try:
+            eventually(lambda: writer.acked() >= FIRST_WRITES, 60, f"the first {FIRST_WRITES} writes of {NAME}")
+            yield writer
+        finally:
+            stop.set()
+            eventually(lambda: fetch(target, path), 60, f"the ledger of {NAME}")
+
+
+def follow(target: Target, path: Path, stop: Event) -> None:
+    """Copy the ledger as it grows, anew from its beginning whenever the stream breaks."""
+    while not stop.is_set():
+        with path.open("w") as copy:
+            argv = ["kubectl", "-n", target.namespace, "logs", "-f", NAME, "-c", "ledger"]
+            stream = subprocess.Popen(argv, env=dict(target.tools.env), stdout=copy, stderr=subprocess.DEVNULL)
+            while stream.poll() is None and not stop.wait(0.2):
+                pass
+            stream.kill()
+            stream.wait()
+        stop.wait(0.5)
+
+
+def fetch(target: Target, path: Path) -> bool:
+    """Stop the writer and copy its whole ledger."""
+    try:
+        target.shell(NAME, "ledger", "kill -TERM 1")
+    except ToolError:
+        if not target.kubectl("get", "pod", NAME, "-o", "name"):
+            raise
+    time.sleep(ledger.WRITE_TIMEOUT_S / 5)
+    path.write_text(target.kubectl("logs", NAME, "-c", "ledger"))
+    return True
+
+
+def pod(target: Target, store: str, beside: str) -> dict[str, Any]:
+    """The pod's manifest: the engine's own image, held to the same rules as every other pod."""
+    kind = f"{store}-app"
+    slot, _ = target.credential(kind)
+    restricted = {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    deployment = "jsonpath={.spec.template.spec.containers[0].image}"
+    image = target.kubectl("get", "deployment", "trading-api", "-o", deployment)
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": NAME, "labels": LABELS},
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 5,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": UID,
+                "runAsGroup": UID,
+                "fsGroup": UID,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": elsewhere(beside)}},
+            "containers": [
+                {
+                    "name": "ledger",
+                    "image": image,
+                    "command": ["python", "/drill/ledger.py", store, *flags(store, slot), "--acked", "-"],
+                    "securityContext": restricted,
+                    "resources": {
+                        "requests": {"cpu": "50m", "memory": "64Mi"},
+                        "limits": {"cpu": "500m", "memory": "128Mi"},
+                    },
+                    "volumeMounts": [
+                        {"name": "program", "mountPath": "/drill", "readOnly": True},
+                        {"name": "credential", "mountPath": "/credentials", "readOnly": True},
+                    ],
+                }
+            ],
+            "volumes": [
+                {"name": "program", "configMap": {"name": NAME}},
+                {"name": "credential", "secret": {"secretName": f"credentials-{kind}", "defaultMode": 0o440}},
+            ],
+        },
+    }
+
+
+def flags(store: str, slot: str) -> list[str]:
+    """How the application finds the store, and logs in to it."""
+    password = ["--password-file", f"/credentials/{slot}"]
+    if store == "postgres":
+        hosts = ",".join(f"postgres-{n}.postgres-repl:5432" for n in range(REPLICAS))
+        return ["--hosts", hosts, "--database", "trading", "--user", f"trading_{slot}", *password]
+    sentinels = ",".join(f"redis-sentinel-{n}:26379" for n in range(REPLICAS))
+    return ["--sentinels", sentinels, "--master", "trading", "--user", "trading", *password]
+
+
+def elsewhere(node: str) -> dict[str, Any]:
+    """Any node but one."""
+    rule = {"key": "kubernetes.io/hostname", "operator": "NotIn", "values": [node]}
+    return {"nodeSelectorTerms": [{"matchExpressions": [rule]}]}
