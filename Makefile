@@ -3,7 +3,7 @@ STACK ?= local
 PY    := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up tools status preview drift render policy secrets-check smoke down test test-fast lint format docs bench bench-preview snapshots
+.PHONY: help up tools status preview drift render policy secrets-check smoke down test test-fast lint format client docs bench bench-preview snapshots
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ format: .venv/.ready ## rewrite the code in the house format
 
 snapshots: .venv/.ready ## accept the present manifests as the expected ones
 	@$(PY) -m toolchain.render --update-snapshots
+
+client: .venv/.ready ## generate a Python client of the API into .local/client/
+	@$(PY) -m toolchain.client
 
 docs: .venv/.ready ## build the documentation site into .local/site/
 	@.venv/bin/zensical build --strict

@@ -134,6 +134,8 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any], view:
     ):
         if applies:
             responses.setdefault(status, {"$ref": f"#/components/responses/{status}"})
+    if has_body:
+        operation["requestBody"]["required"] = True
     if takes_key:
         operation["parameters"].append({"$ref": "#/components/parameters/IdempotencyKey"})
     if "201" in responses and "200" in responses:
