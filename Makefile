@@ -3,7 +3,7 @@ STACK ?= local
 PY    := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up tools status preview drift render policy secrets-check smoke down test test-fast lint format client docs bench bench-preview snapshots
+.PHONY: help up tools status preview drift render policy secrets-check smoke backup backups restore drill-restore down test test-fast lint format client docs bench bench-preview snapshots
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,18 @@ secrets-check: .venv/.ready ## every secret that STACK needs, whether it is set,
 
 smoke: .venv/.ready ## ask the running platform of STACK whether it works (API=URL instead of a port-forward)
 	@$(PY) -m toolchain.platform smoke --stack $(STACK) $(if $(API),--api $(API))
+
+backup: .venv/.ready ## take a backup of STACK now (KIND=full|diff)
+	@$(PY) -m toolchain.platform backup --stack $(STACK) --kind $(or $(KIND),full)
+
+backups: .venv/.ready ## backups of STACK with age and size, last archived log, check and rehearsal
+	@$(PY) -m toolchain.platform backups --stack $(STACK)
+
+restore: .venv/.ready ## the whole PostgreSQL of STACK from its backups (TO=moment, CONFIRM=stack)
+	@$(PY) -m toolchain.platform restore --stack $(STACK) --to "$(TO)" --confirm "$(CONFIRM)"
+
+drill-restore: .venv/.ready ## lose a table, then the whole cluster of STACK, and bring both back (GIB=1, CONFIRM=stack)
+	@$(PY) -m drills.restore --stack $(STACK) --gib $(or $(GIB),1) --confirm "$(CONFIRM)"
 
 down: .venv/.ready ## remove the platform and the local cluster; nothing stays behind
 	@$(PY) -m toolchain.platform down --stack $(STACK)

@@ -1,5 +1,6 @@
 """The client of a drill: a pod of its own that writes through the same path as the application, and its ledger."""
 
+import contextlib
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from drills.target import Target, eventually, written
 from toolchain.kit.console import ToolError
 
 NAME = "drill-writer"
-LABELS = {"app.kubernetes.io/name": "trading", "app.kubernetes.io/component": "drill"}
+NAMED = "app.kubernetes.io/name"
+LABELS = {NAMED: "trading", "app.kubernetes.io/component": "drill"}
 UID = 10030
 FIRST_WRITES = 20
 REPLICAS = 3
@@ -50,7 +52,9 @@ def writing(target: Target, store: str, path: Path, *, beside: str) -> Iterator[
     source = {"ledger.py": Path(ledger.__file__).read_text()}
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME, "labels": LABELS}, "data": source}
     stop = Event()
-    with written(target, config), written(target, pod(target, store, beside)):
+    with contextlib.ExitStack() as stay:
+        for manifest in (config, *ways(store), pod(target, store, beside)):
+            stay.enter_context(written(target, manifest))
         follower = Thread(target=follow, args=(target, path, stop), daemon=True)
         follower.start()
         writer = Writer(target, path)
@@ -85,6 +89,28 @@ def fetch(target: Target, path: Path) -> bool:
     time.sleep(ledger.WRITE_TIMEOUT_S / 5)
     path.write_text(target.kubectl("logs", NAME, "-c", "ledger"))
     return True
+
+
+def ways(store: str) -> list[dict[str, Any]]:
+    """Let the client reach the store while it is there: policies add up, and the platform's own do not name it."""
+    client, server = ({"matchLabels": labels} for labels in (LABELS, {NAMED: store}))
+    rules = {
+        NAME: {"podSelector": client, "policyTypes": ["Egress"], "egress": [{"to": [{"podSelector": server}]}]},
+        f"{NAME}-{store}": {
+            "podSelector": server,
+            "policyTypes": ["Ingress"],
+            "ingress": [{"from": [{"podSelector": client}]}],
+        },
+    }
+    return [
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {"name": name, "labels": LABELS},
+            "spec": spec,
+        }
+        for name, spec in rules.items()
+    ]
 
 
 def pod(target: Target, store: str, beside: str) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from components.kit.scheduling import Zones
 from components.network.args import NetworkArgs, Quota, quota_problems
 from components.postgres import pods as postgres_pods
 from components.postgres.args import PostgresArgs
+from components.postgres.backup import pods as backup_pods
+from components.postgres.backup.args import S3, BackupArgs
 from components.postgres.names import DATABASE, member_hosts
 from components.redis import pods as redis_pods
 from components.redis.args import RedisArgs
@@ -51,7 +53,7 @@ def arguments(config: StackConfig) -> Arguments:
     Raises:
         InvalidArgs: with the problems of all components at once.
     """
-    problems = [*image_problems(config), *reach_problems(config)]
+    problems = [*image_problems(config), *reach_problems(config), *store_problems(config)]
 
     def checked(make: Callable[[StackConfig], A]) -> A | None:
         try:
@@ -69,6 +71,8 @@ def arguments(config: StackConfig) -> Arguments:
         "redis": redis_pods.needs(redis),
         "trading": trading_roles.needs(trading),
     }
+    if postgres.backup is not None:
+        declared["backup"] = backup_pods.needs(postgres, postgres.backup)
     require(quota_problems(network.quota, declared))
     return Arguments(network=network, credentials=credentials, postgres=postgres, redis=redis, trading=trading)
 
@@ -79,6 +83,27 @@ def reach_problems(config: StackConfig) -> list[Problem]:
     if config.ingress is not None and not config.network.api_client_namespaces:
         field, rule = "network.api_client_namespaces", "the Ingress controller's pods must be allowed to reach the API"
         way_out = f"run: pulumi config set --path '{field}[0]' NAMESPACE, with the controller's namespace"
+        found.append(Problem(field, (), rule, way_out))
+    return found
+
+
+def store_problems(config: StackConfig) -> list[Problem]:
+    """A store of backups that is named but not used, used but not named, or out of reach."""
+    if config.backup is None:
+        return []
+    chosen, section = config.backup.repository, config.backup.s3
+    if chosen == "posix" and section is not None:
+        rule = "names a store, but backup.repository is 'posix'"
+        return [Problem("backup.s3", section.bucket, rule, "run: pulumi config set --path backup.repository s3")]
+    if chosen == "posix":
+        return []
+    found = []
+    if section is None:
+        rule = "backup.repository is 's3', which needs endpoint, bucket and region"
+        found.append(Problem("backup.s3", NOT_SET, rule, "run: pulumi config set --path backup.s3.bucket NAME"))
+    if not config.network.backup_cidrs:
+        field, rule = "network.backup_cidrs", "members and backups must be allowed to reach the store"
+        way_out = f"run: pulumi config set --path '{field}[0]' CIDR, with the addresses of the endpoint"
         found.append(Problem(field, (), rule, way_out))
     return found
 
@@ -110,7 +135,7 @@ def _pull_secrets(config: StackConfig) -> tuple[str, ...]:
 
 def _network(config: StackConfig) -> NetworkArgs:
     quota = Quota(**config.quota.given())
-    table = flows(config.network, behind_ingress=config.ingress is not None)
+    table = flows(config.network, behind_ingress=config.ingress is not None, backup=_backup(config))
     return NetworkArgs(namespace=config.namespace, quota=quota, flows=table)
 
 
@@ -129,7 +154,19 @@ def _postgres(config: StackConfig) -> PostgresArgs:
         pull_secrets=_pull_secrets(config),
         secret_names=SECRET_NAMES,
         zones=_zones(config),
+        backup=_backup(config),
         **{"storage_class": config.storage_class or None, **config.postgres.given()},
+    )
+
+
+def _backup(config: StackConfig) -> BackupArgs | None:
+    """None also where the store is missing, which `store_problems` tells."""
+    if config.backup is None or (config.backup.repository == "s3" and config.backup.s3 is None):
+        return None
+    given = {key: value for key, value in config.backup.given().items() if key not in ("repository", "s3")}
+    store = config.backup.s3 if config.backup.repository == "s3" else None
+    return BackupArgs(
+        s3=S3(**store.given()) if store else None, **{"storage_class": config.storage_class or None, **given}
     )
 
 

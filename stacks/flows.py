@@ -2,23 +2,24 @@
 
 from components.network.flows import Addresses, Flow, Namespaces, Pods
 from components.postgres import names as postgres
+from components.postgres.backup.args import BackupArgs
 from components.redis.image.settings import AGENT_PORT, REDIS_PORT, SENTINEL_PORT
 from components.trading.pods import HTTP_PORT
 from stacks.sections import NetworkSection
 
 FEED, ENGINE, API = (Pods("trading", role) for role in ("feed", "engine", "api"))
-DRILL = Pods("trading", "drill")  # the client that drills write with, a pod that is there for their time only
 POSTGRES = Pods(postgres.APP)
+REPOSITORY, JOB = (Pods(postgres.BACKUP_APP, part) for part in (postgres.REPOSITORY, postgres.JOB))
 REDIS, SENTINEL = Pods("redis", "server"), Pods("redis", "sentinel")
 
 KUBERNETES_API = (443, 6443)
 
 
-def flows(network: NetworkSection, *, behind_ingress: bool) -> tuple[Flow, ...]:
+def flows(network: NetworkSection, *, behind_ingress: bool, backup: BackupArgs | None) -> tuple[Flow, ...]:
     """Every connection that the platform needs; `behind_ingress` tells how the API is reached from outside."""
     engine = tuple(
         flow
-        for role in (FEED, ENGINE, API, DRILL)
+        for role in (FEED, ENGINE, API)
         for flow in (
             Flow(role, POSTGRES, (postgres.POSTGRES_PORT,)),
             Flow(role, REDIS, (REDIS_PORT,)),
@@ -47,4 +48,22 @@ def flows(network: NetworkSection, *, behind_ingress: bool) -> tuple[Flow, ...]:
             for cidr in ([] if behind_ingress else network.api_allow_cidrs)
         ),
     )
-    return (*engine, *members, *outside)
+    return (*engine, *members, *outside, *(() if backup is None else backups(network, backup)))
+
+
+def backups(network: NetworkSection, backup: BackupArgs) -> tuple[Flow, ...]:
+    """Members send the log, jobs copy data and say how it went; the repository opens no connection itself."""
+    ends = (POSTGRES, JOB)
+    store = (
+        tuple(Flow(end, REPOSITORY, (postgres.BACKUP_PORT,)) for end in ends)
+        if backup.s3 is None
+        else tuple(
+            Flow(end, Addresses(cidr, "network.backup_cidrs"), (backup.s3.port,))
+            for end in ends
+            for cidr in network.backup_cidrs
+        )
+    )
+    status = (
+        Flow(JOB, Addresses(cidr, "network.api_server_cidrs"), KUBERNETES_API) for cidr in network.api_server_cidrs
+    )
+    return (*store, Flow(JOB, POSTGRES, (postgres.BACKUP_PORT,)), *status)

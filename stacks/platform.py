@@ -4,6 +4,7 @@ import pulumi
 import pulumi_kubernetes
 import pulumi_random
 
+from components.credentials.backup import BackupSecrets, BackupSecretsArgs
 from components.credentials.certificate import Certificate, CertificateArgs
 from components.credentials.component import Credentials
 from components.credentials.registry import RegistryArgs, RegistryLogin
@@ -42,6 +43,16 @@ def deploy(config: StackConfig, secrets: Secrets) -> None:
             password=secrets["registryPassword"],
         )
         before.append(RegistryLogin("registry", login, options(network)))
+    if config.backup is not None:
+        given = BackupSecretsArgs(
+            namespace=config.namespace,
+            passphrase=secrets.get("backupPassphrase"),
+            s3_key=secrets.get("backupS3Key"),
+            s3_key_secret=secrets.get("backupS3KeySecret"),
+        )
+        kept = BackupSecrets("backup-secrets", given, options(network))
+        before.append(kept)
+        pulumi.export("backupPassphrase", kept.passphrase)
     postgres = Postgres("postgres", args.postgres, options(*before))
     redis = Redis("redis", args.redis, options(*before))
     entrance = args.trading.entrance

@@ -20,8 +20,9 @@ def _each(cpu_m: int, memory_mib: int) -> dict[str, int]:
 PROFILES: Mapping[str, Sizes] = {
     # three nodes with 1 core and 3 GiB free each: a first look, an environment of a pull request
     "small": {
-        "quota": {"pods": 30, "cpu_m": 4000, "memory_mib": 10240, "storage_gib": 48, "claims": 12},
+        "quota": {"pods": 30, "cpu_m": 4000, "memory_mib": 10240, "storage_gib": 80, "claims": 14},
         "postgres": {"storage_gib": 10, "max_connections": 100, "resources": _each(250, 1024)},
+        "backup": {"storage_gib": 20},
         "redis": {"maxmemory_mib": 256, "storage_gib": 2, "resources": _each(100, 512)},
         "trading": {
             "engine_replicas": 2,
@@ -33,6 +34,7 @@ PROFILES: Mapping[str, Sizes] = {
     "medium": {
         "quota": {"pods": 40, "cpu_m": 10000, "memory_mib": 32768, "storage_gib": 200, "claims": 20},
         "postgres": {"storage_gib": 20, "max_connections": 200, "resources": _each(500, 2048)},
+        "backup": {"storage_gib": 40, "archive_queue_mib": 4096},
         "redis": {
             "maxmemory_mib": 512,
             "storage_gib": 4,
@@ -55,6 +57,13 @@ PROFILES: Mapping[str, Sizes] = {
             "max_slot_wal_mib": 40960,
             "resources": _each(4000, 16384),
             "agent_resources": _each(100, 128),
+        },
+        "backup": {
+            "storage_gib": 400,
+            "archive_queue_mib": 40960,
+            "resources": _each(250, 512),
+            "restore_resources": _each(500, 2048),
+            "server_resources": _each(50, 256),
         },
         "redis": {
             "maxmemory_mib": 2048,

@@ -10,7 +10,9 @@ from components.kit.errors import NOT_SET, Problem
 
 LOGIN_KEYS = ("registryUsername", "registryPassword")
 TLS_KEYS = ("tlsCertificate", "tlsKey")
-SECRET_KEYS = (*LOGIN_KEYS, *TLS_KEYS)
+STORE_KEYS = ("backupS3Key", "backupS3KeySecret")
+PASSPHRASE_KEY = "backupPassphrase"  # noqa: S105  a name
+SECRET_KEYS = (*LOGIN_KEYS, *TLS_KEYS, *STORE_KEYS, PASSPHRASE_KEY)
 LOCAL_REGISTRIES = ("localhost", "127.0.0.1")
 DEFAULT_REGISTRY = "localhost/trading-platform"
 DEFAULT_TLS_SECRET = "trading-api-tls"  # noqa: S105  a name
@@ -51,6 +53,9 @@ def reasons(raw: Mapping[str, object]) -> dict[str, str]:
         needed |= dict.fromkeys(LOGIN_KEYS, f"registry {registry!r} asks for a login")
     if tls_keeper(raw.get("ingress")) == "stack":
         needed |= dict.fromkeys(TLS_KEYS, "the Ingress needs a certificate, and names no issuer and no tls_secret")
+    backup = raw.get("backup")
+    if isinstance(backup, Mapping) and backup.get("repository") == "s3":
+        needed |= dict.fromkeys(STORE_KEYS, "backups go to an S3 store, which asks for a key")
     return needed
 
 

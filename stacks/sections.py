@@ -63,6 +63,41 @@ class PostgresSection(Section):
     rto_target_s: int | None = None
 
 
+class S3Section(Section):
+    """An S3-compatible store; see `components.postgres.backup.args.S3`."""
+
+    endpoint: str
+    bucket: str
+    region: str
+    prefix: str | None = None
+    uri_style: str | None = None
+    ca_pem: str | None = None
+
+
+class BackupSection(Section):
+    """Backups of PostgreSQL; see `components.postgres.backup.args.BackupArgs`.
+
+    Attributes:
+        repository: `posix` keeps it on a volume of its own in the cluster, `s3` in the store of section `s3`.
+    """
+
+    repository: Literal["posix", "s3"] = "posix"
+    s3: S3Section | None = None
+    storage_gib: int | None = None
+    storage_class: str | None = None
+    keep_full: int | None = None
+    keep_diff: int | None = None
+    full_schedule: str | None = None
+    diff_schedule: str | None = None
+    check_schedule: str | None = None
+    restore_test_schedule: str | None = None
+    archive_timeout_s: int | None = None
+    archive_queue_mib: int | None = None
+    resources: ResourcesSection | None = None
+    restore_resources: ResourcesSection | None = None
+    server_resources: ResourcesSection | None = None
+
+
 class RedisSection(Section):
     """Redis and Sentinel; see `components.redis.args.RedisArgs`."""
 
@@ -146,11 +181,13 @@ class NetworkSection(Section):
         api_client_namespaces: whose pods may call the trading API, as that of an ingress controller.
         api_allow_cidrs: who may call it from outside: the Ingress lets only these through; without one they may reach
             the pods themselves. Empty allows everybody through the Ingress, and nobody without one.
+        backup_cidrs: where the S3 store of the backups listens.
     """
 
     api_server_cidrs: tuple[str, ...] = ("0.0.0.0/0",)
     api_client_namespaces: tuple[str, ...] = ()
     api_allow_cidrs: tuple[str, ...] = ()
+    backup_cidrs: tuple[str, ...] = ()
 
 
 class IngressSection(Section):
@@ -213,12 +250,13 @@ class StackConfig(Section):
     zones: ZonesSection = ZonesSection()
     quota: QuotaSection
     postgres: PostgresSection
+    backup: BackupSection | None = None
     redis: RedisSection
     trading: TradingSection
 
-    @field_validator("ingress", mode="before")
+    @field_validator("ingress", "backup", mode="before")
     @classmethod
-    def no_ingress(cls, value: object) -> object:
+    def no_section(cls, value: object) -> object:
         """An empty object, the default in Pulumi.yaml, is none."""
         return None if value == {} else value
 

@@ -32,6 +32,7 @@ class Settings:
         feed_source: `synthetic`, or the path of a CSV or Parquet file.
         feed_speed: bars of each symbol played a second.
         seed: of the synthetic market and the paper venue.
+        max_orders_a_second: see `trading.risk.checks.Limits`.
         allowlist_file: networks from which the API may be used, one a line; None for none.
         trusted_proxies: whose X-Forwarded-For says where a request came from.
         signing: which requests to the API must be signed.
@@ -47,6 +48,7 @@ class Settings:
     feed_source: str
     feed_speed: Decimal
     seed: int
+    max_orders_a_second: int
     log_level: str
     allowlist_file: Path | None
     trusted_proxies: Networks
@@ -71,6 +73,7 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         feed_source=reader.get("FEED_SOURCE", _text, "synthetic"),
         feed_speed=reader.get("FEED_SPEED", _speed, "1"),
         seed=reader.get("SEED", _seed, "1"),
+        max_orders_a_second=reader.get("MAX_ORDERS_A_SECOND", _rate, "10"),
         log_level=reader.get("LOG_LEVEL", _level, "INFO"),
         allowlist_file=reader.get("ALLOWLIST_FILE", lambda text: Path(text) if text else None, ""),
         trusted_proxies=reader.get("TRUSTED_PROXIES", _networks, ""),
@@ -128,6 +131,12 @@ def _speed(text: str) -> Decimal:
 def _seed(text: str) -> int:
     if not text.isdecimal():
         raise ValueError("must be a whole number, 0 or more")
+    return int(text)
+
+
+def _rate(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 1000:
+        raise ValueError("must be 1 to 1000 orders in any second; 10 unless the exchange has registered more")
     return int(text)
 
 

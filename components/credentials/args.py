@@ -18,7 +18,10 @@ KINDS = (
     "redis-sentinel",
 )
 
-SECRET_NAMES: Mapping[str, str] = {kind: f"credentials-{kind}" for kind in KINDS}
+BACKUP_KIND, BACKUP_TLS_KIND = "postgres-backup", "postgres-backup-tls"
+"""Kinds without an epoch, see `backup`."""
+
+SECRET_NAMES: Mapping[str, str] = {kind: f"credentials-{kind}" for kind in (*KINDS, BACKUP_KIND, BACKUP_TLS_KIND)}
 """Kind to the plain name of its Secret, which no stack changes: pods mount it by that name."""
 EPOCH_ANNOTATION = "trading-platform/credential-epoch"
 REGISTRY_SECRET = "registry"

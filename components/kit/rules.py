@@ -76,3 +76,29 @@ def one_of(field: str, value: str, allowed: Iterable[str]) -> list[Problem]:
     if value in choices:
         return []
     return [Problem(field, value, f"one of {', '.join(choices)}", f"give {choices[0]!r} or another of them")]
+
+
+CRON_FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 6))
+CRON_PART = re.compile(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?")
+
+
+def cron(field: str, text: str) -> list[Problem]:
+    """The text must be a schedule of five fields, in numbers: minute, hour, day of month, month, day of week."""
+    parts = text.split()
+    fix = "give five fields such as '30 20 * * 0', Sundays at 20:30"
+    if len(parts) != len(CRON_FIELDS):
+        return [Problem(field, text, "a cron schedule of five fields", fix)]
+    wrong = [
+        f"{name} {part!r} is none from {low} to {high}"
+        for part, (name, low, high) in zip(parts, CRON_FIELDS, strict=True)
+        if not all(_cron_part(one, low, high) for one in part.split(","))
+    ]
+    return [Problem(field, text, f"a cron schedule: {'; '.join(wrong)}", fix)] if wrong else []
+
+
+def _cron_part(text: str, low: int, high: int) -> bool:
+    match = CRON_PART.fullmatch(text)
+    if match is None or match[3] == "0":
+        return False
+    ends = [int(end) for end in match.groups()[:2] if end is not None]
+    return ends == sorted(ends) and all(low <= end <= high for end in ends)

@@ -7,6 +7,8 @@ from components.kit.errors import Problem, require
 from components.kit.resources import Resources
 from components.kit.rules import at_least, at_most, dns_label, dns_name
 from components.kit.scheduling import ANY_ZONES, Zones, zone_problems
+from components.postgres.backup.args import BackupArgs, backup_problems
+from components.postgres.names import BACKUP_KIND, BACKUP_TLS_KIND
 from components.postgres.timing import member_problems, time_problems
 
 KINDS = ("postgres-app", "postgres-replication")
@@ -31,6 +33,7 @@ class PostgresArgs:
         storage_gib: volume of one member.
         keep_volumes: whether the volumes outlive the StatefulSet. False where nothing shall be left behind.
         members: PostgreSQL instances, one a node.
+        backup: what is kept of the data elsewhere; None keeps nothing, not even the log.
         zones: how firmly the members are kept in different zones.
         synchronous_standbys: standbys that must have flushed a commit before it is acknowledged. 1 of 2 by default: one
             standby may be lost without a stall, and no acknowledged commit is ever on one member alone.
@@ -64,6 +67,7 @@ class PostgresArgs:
     storage_class: str | None = None
     storage_gib: int = 20
     keep_volumes: bool = True
+    backup: BackupArgs | None = None
     members: int = 3
     zones: Zones = ANY_ZONES
     synchronous_standbys: int = 1
@@ -98,11 +102,12 @@ def problems(args: PostgresArgs) -> list[Problem]:
     found = dns_label("namespace", args.namespace)
     found += [
         Problem("postgres.secret_names", sorted(args.secret_names), f"has no {kind!r}", "give the Secret of it")
-        for kind in KINDS
+        for kind in (*KINDS, *((BACKUP_KIND, BACKUP_TLS_KIND) if args.backup else ()))
         if kind not in args.secret_names
     ]
     found += args.resources.problems("postgres.resources") + args.agent_resources.problems("postgres.agent_resources")
     found += member_problems(args.members, args.synchronous_standbys) + zone_problems(args.zones, args.members)
+    found += [] if args.backup is None else backup_problems(args.backup)
     return [*found, *time_problems(args), *memory_problems(args), *storage_problems(args)]
 
 
@@ -132,10 +137,13 @@ def storage_problems(args: PostgresArgs) -> list[Problem]:
         found += dns_name("postgres.storage_class", args.storage_class, "fast-replicated")
     found += at_least("postgres.max_wal_mib", args.max_wal_mib, 64, "MiB", "four segments of log")
     found += at_least("postgres.max_slot_wal_mib", args.max_slot_wal_mib, 64, "MiB", "four segments of log")
-    wal, limit = args.max_wal_mib + args.max_slot_wal_mib, args.storage_gib * 1024 * WAL_SHARE_PERCENT // 100
+    # log is held for a member that is away, and for a repository that is away: the same files, up to the larger bound
+    held = max(args.max_slot_wal_mib, args.backup.archive_queue_mib if args.backup else 0)
+    wal, limit = args.max_wal_mib + held, args.storage_gib * 1024 * WAL_SHARE_PERCENT // 100
     if wal > limit:
-        rule = f"max_wal_mib + max_slot_wal_mib = {wal} MiB exceed {WAL_SHARE_PERCENT} % of it, {limit} MiB"
+        larger = "backup.archive_queue_mib" if held > args.max_slot_wal_mib else "max_slot_wal_mib"
+        rule = f"max_wal_mib + {larger} = {wal} MiB exceed {WAL_SHARE_PERCENT} % of it, {limit} MiB"
         enough = -(-wal * 100 // (WAL_SHARE_PERCENT * 1024))
-        way_out = f"give {enough} or more, or lower max_wal_mib or max_slot_wal_mib"
+        way_out = f"give {enough} or more, or lower them"
         found.append(Problem("postgres.storage_gib", args.storage_gib, rule, way_out))
     return found

@@ -26,6 +26,7 @@ from components.kit.labels import labels, selector
 from components.kit.metadata import matching, metadata, pod_metadata
 from components.kit.volumes import claim_template
 from components.postgres.args import PostgresArgs
+from components.postgres.backup.component import Backup
 from components.postgres.names import (
     AGENT_PORT,
     APP,
@@ -81,6 +82,8 @@ class Postgres(Component):
                 opts=self.child(),
             )
         )
+        if args.backup is not None:
+            before += Backup(f"{name}-backup", args, args.backup, self.child()).before
         self._members(name, args, before)
         disruption_budget(
             f"{name}-budget",

@@ -14,9 +14,26 @@ CLUSTER_LABEL = "cluster-name"
 ROLE_LABEL = "role"
 SETTINGS_OBJECT = "postgres-settings"
 # a change of one of these needs a restart of PostgreSQL, so it rolls the pods
-RESTART_PARAMETERS = ("huge_pages", "max_connections", "max_replication_slots", "max_wal_senders", "shared_buffers")
+RESTART_PARAMETERS = (
+    "archive_mode",
+    "huge_pages",
+    "max_connections",
+    "max_replication_slots",
+    "max_wal_senders",
+    "shared_buffers",
+)
 # the objects that Patroni keeps its state in
 STATE_OBJECTS = tuple(f"{APP}-{kind}" for kind in ("config", "failover", "leader", "sync"))
+# backups (components.postgres.backup)
+BACKUP_APP = "postgres-backup"
+REPOSITORY, JOB = "repository", "job"
+REPOSITORY_HOST = f"{BACKUP_APP}-0.{BACKUP_APP}"
+BACKUP_PORT = 8432
+BACKUP_SETTINGS_OBJECT = "postgres-backup"
+BACKUP_STATUS_OBJECT = "postgres-backup-status"
+RESTORE_OBJECT = "postgres-restore"
+RESTORE_TEST = "postgres-restore-test"
+BACKUP_KIND, BACKUP_TLS_KIND = "postgres-backup", "postgres-backup-tls"
 
 
 def member_names(members: int) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 from components.kit.labels import selector
 from components.postgres.args import PostgresArgs
 from components.postgres.image.member.paths import Paths
+from components.postgres.image.member.pgbackrest import STANZA
 from components.postgres.image.member.render import PACKAGE, PYTHON
 from components.postgres.names import (
     AGENT_PORT,
@@ -117,7 +118,7 @@ def dynamic(args: PostgresArgs) -> dict[str, Any]:
 def parameters(args: PostgresArgs) -> dict[str, Any]:
     """PostgreSQL's parameters, all but paths."""
     timeout = f"{args.wal_timeout_s}s"
-    return {
+    return archiving(args) | {
         "max_connections": args.max_connections,
         "shared_buffers": f"{args.buffers_mib}MB",
         "effective_cache_size": f"{args.resources.memory_mib * 6 // 10}MB",
@@ -156,6 +157,17 @@ def parameters(args: PostgresArgs) -> dict[str, Any]:
         "log_connections": "off",
         "log_line_prefix": "%m [%p] %u@%d ",
         "log_statement": "none",
+    }
+
+
+def archiving(args: PostgresArgs) -> dict[str, Any]:
+    """Where the log goes. No `restore_command`: a member that is promoted must not wait for a repository."""
+    if args.backup is None:
+        return {}
+    return {
+        "archive_mode": "on",
+        "archive_command": f"pgbackrest --stanza={STANZA} --log-level-console=warn archive-push %p",
+        "archive_timeout": f"{args.backup.archive_timeout_s}s",
     }
 
 

@@ -1,22 +1,15 @@
 """The pod of a member: Patroni with PostgreSQL, and the agent beside it."""
 
 from pulumi_kubernetes.core.v1 import (
-    ConfigMapProjectionArgs,
     ConfigMapVolumeSourceArgs,
     ContainerArgs,
     ContainerPortArgs,
-    DownwardAPIProjectionArgs,
-    DownwardAPIVolumeFileArgs,
     EnvVarArgs,
     EnvVarSourceArgs,
-    KeyToPathArgs,
     ObjectFieldSelectorArgs,
     PodSpecArgs,
-    ProjectedVolumeSourceArgs,
-    ServiceAccountTokenProjectionArgs,
     VolumeArgs,
     VolumeMountArgs,
-    VolumeProjectionArgs,
 )
 
 from components.kit.footprint import Footprint, footprint
@@ -27,18 +20,19 @@ from components.kit.scheduling import spread
 from components.kit.security import container_security, pod_security
 from components.kit.volumes import Mounted, credential_volumes, scratch
 from components.postgres.args import KINDS, PostgresArgs
+from components.postgres.backup.pods import environment, member_volumes, sidecar
 from components.postgres.image.member.render import PACKAGE, PYTHON
 from components.postgres.names import AGENT_PORT, APP, PATRONI_PORT, POSTGRES_PORT, SETTINGS_OBJECT, UID
 from components.postgres.patroni import PATHS
+from components.postgres.tokens import token_volume
 
 DATA_VOLUME = "data"
-TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
-TOKEN_LIFE_S = 3600
 
 
 def pod(args: PostgresArgs) -> PodSpecArgs:
     """The pod spec of a member. The data volume comes from the StatefulSet's claim."""
     shared, token = shared_volumes(args), token_volume()
+    backup = args.backup
     shm = scratch("shm", "/dev/shm", limit_mib=max(64, args.resources.memory_mib // 4), in_memory=True)  # noqa: S108
     placed = spread(selector(APP), zones=args.zones)
     return PodSpecArgs(
@@ -53,6 +47,7 @@ def pod(args: PostgresArgs) -> PodSpecArgs:
         containers=[
             patroni_container(args, [*shared.mounts, *token.mounts, *shm.mounts]),
             agent_container(args, shared.mounts),
+            *([] if backup is None else [sidecar(args, backup, identity(), shared.mounts)]),
         ],
         volumes=[*shared.volumes, *token.volumes, *shm.volumes],
     )
@@ -60,7 +55,9 @@ def pod(args: PostgresArgs) -> PodSpecArgs:
 
 def needs(args: PostgresArgs) -> Footprint:
     """All members; an update takes one away before its successor comes."""
-    return footprint((args.resources, args.agent_resources), replicas=args.members, storage_gib=args.storage_gib)
+    backup = args.backup
+    containers = (args.resources, args.agent_resources, *(() if backup is None else (backup.server_resources,)))
+    return footprint(containers, replicas=args.members, storage_gib=args.storage_gib)
 
 
 def patroni_container(args: PostgresArgs, mounts: list[VolumeMountArgs]) -> ContainerArgs:
@@ -75,7 +72,7 @@ def patroni_container(args: PostgresArgs, mounts: list[VolumeMountArgs]) -> Cont
         name="patroni",
         image=args.image,
         command=program("entrypoint"),
-        env=identity(),
+        env=[*identity(), *(environment("member.conf") if args.backup else ())],
         ports=[
             ContainerPortArgs(name="postgres", container_port=POSTGRES_PORT, protocol="TCP"),
             ContainerPortArgs(name="patroni", container_port=PATRONI_PORT, protocol="TCP"),
@@ -132,6 +129,7 @@ def shared_volumes(args: PostgresArgs) -> Mounted:
         scratch("runtime", str(PATHS.runtime), limit_mib=8, in_memory=True),
         scratch("tmp", "/tmp", limit_mib=64),  # noqa: S108  the root file system is read-only
         credential_volumes(KINDS, args.secret_names),
+        *([] if args.backup is None else member_volumes(args, args.backup)),
     ]
     settings = VolumeArgs(
         name="settings", config_map=ConfigMapVolumeSourceArgs(name=SETTINGS_OBJECT, default_mode=0o444)
@@ -143,23 +141,4 @@ def shared_volumes(args: PostgresArgs) -> Mounted:
             VolumeMountArgs(name="settings", mount_path=str(PATHS.config), read_only=True),
             *(mount for part in parts for mount in part.mounts),
         ],
-    )
-
-
-def token_volume() -> Mounted:
-    """The token for the Kubernetes API, as the kubelet mounts it by itself, but for one container alone."""
-    namespace = DownwardAPIVolumeFileArgs(
-        path="namespace", field_ref=ObjectFieldSelectorArgs(api_version="v1", field_path="metadata.namespace")
-    )
-    authority = ConfigMapProjectionArgs(name="kube-root-ca.crt", items=[KeyToPathArgs(key="ca.crt", path="ca.crt")])
-    sources = [
-        VolumeProjectionArgs(
-            service_account_token=ServiceAccountTokenProjectionArgs(path="token", expiration_seconds=TOKEN_LIFE_S)
-        ),
-        VolumeProjectionArgs(config_map=authority),
-        VolumeProjectionArgs(downward_api=DownwardAPIProjectionArgs(items=[namespace])),
-    ]
-    return Mounted(
-        volumes=[VolumeArgs(name="token", projected=ProjectedVolumeSourceArgs(default_mode=0o440, sources=sources))],
-        mounts=[VolumeMountArgs(name="token", mount_path=TOKEN_FOLDER, read_only=True)],
     )

@@ -12,9 +12,11 @@ from flask.testing import FlaskClient
 import trading
 from tests.app.credentials import Credentials
 from tests.app.servers import free_port
+from trading.api import accessmodels
 from trading.api.app import create_app
 from trading.api.deps import Dependencies
 from trading.api.openapi import IN_PATHS
+from trading.api.schemas.base import Model
 from trading.cache.client import Cache
 from trading.risk.checks import Limits
 from trading.security.access import Access
@@ -259,3 +261,15 @@ def test_document_is_whole() -> None:
         if path.startswith("/v1"):
             assert operation["security"] in ([], [{"ApiKey": []}, {"Bearer": []}, {"Signature": []}])
             assert {"401", "403", "503"} <= operation["responses"].keys()
+
+
+def test_every_example_of_access_is_one() -> None:
+    named = {name: found for name, found in vars(accessmodels).items() if isinstance(found, type)}
+    models = [
+        found for found in named.values() if issubclass(found, Model) and found.__module__ == accessmodels.__name__
+    ]
+    shown = [found for found in models if not found.__name__.endswith("Query")]
+    assert len(shown) == 19
+    for model in shown:
+        [example] = model.model_json_schema()["examples"]
+        model.model_validate_json(json.dumps(example))

@@ -1,7 +1,9 @@
 """Cancelling and modifying on a real PostgreSQL: what is asked for is booked once, whoever else is at the order."""
 
 import threading
+import time
 import uuid
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from decimal import Decimal
@@ -13,7 +15,7 @@ from tests.app.test_storage import accepted, fill, open_market, place, request
 from tests.app.test_storage_risk import LIMIT, change, context
 from trading.domain.errors import IllegalTransition, InvalidOrder
 from trading.domain.events import Accepted, Cancelled, Modified, Submitted
-from trading.domain.orders import Change, Order, Status, Terms
+from trading.domain.orders import Change, Mode, Order, Status, Terms
 from trading.risk.checks import Denial, Limits
 from trading.risk.codes import DenyCode
 from trading.risk.killswitch import TradingState
@@ -245,3 +247,42 @@ def test_memory_catches_up_with_what_others_have_booked(stage: Stage) -> None:
             assert (same, moved.is_cancel_requested) == (first, True)
             orders.append(connection, moved, Cancelled("on request"))
         assert orders.catch_up(connection, []) == []
+
+
+def test_accounts_share_one_window_of_orders_and_changes(stage: Stage) -> None:
+    """Strategies trade in accounts of their own, and the broker counts them all as one client."""
+    open_market(stage)
+    with stage.connect() as connection:
+        for account in ("one", "two", "three"):
+            orders.open_account(connection, account)
+        order = accepted(connection, **LIMIT)
+    barrier = threading.Barrier(15)
+
+    def one(number: int) -> str | None:
+        with stage.connect() as connection:
+            barrier.wait()
+            wanted = request(
+                client_order_id=f"o{number}", account=("one", "two", "three")[number % 3], quantity=1 + number
+            )
+            with connection.writing():
+                return orders.place(connection, wanted, Limits(), paced=False)[0].reason
+
+    with ThreadPoolExecutor(15) as threads:
+        reasons = list(threads.map(one, range(15)))
+    assert Counter(reasons) == {None: 10, "RISK_RATE: orders_last_second=10 max=10": 5}
+    with stage.connect() as connection:
+        _, denial = modify(connection, order, Change(limit_price=Decimal("100.50")))
+        assert denial
+        assert denial.code is DenyCode.RATE
+        assert cancel(connection, order).status is Status.PENDING_CANCEL
+        time.sleep(1)
+        assert place(connection, request(client_order_id="later"), paced=False)[0].status is Status.INITIALIZED
+
+
+def test_live_orders_are_counted_whoever_places_them(stage: Stage) -> None:
+    open_market(stage)
+    with stage.connect() as connection:
+        for number in range(11):
+            wanted = request(client_order_id=f"o{number}", quantity=1 + number, mode=Mode.LIVE, algo_id="A1")
+            order, _ = place(connection, wanted, paced=True)
+    assert order.reason == "RISK_RATE: orders_last_second=10 max=10"

@@ -16,11 +16,12 @@ from components.kit import images
 from components.kit.errors import NOT_SET, InvalidArgs, Problem
 from components.kit.resources import Resources
 from components.postgres.args import PostgresArgs
+from components.postgres.backup.args import BackupArgs
 from components.redis.args import RedisArgs
 from stacks.config import kubeconfig_problems, load, parse
 from stacks.explain import unknown_key
 from stacks.secrets import SECRET_KEYS
-from stacks.sections import PostgresSection, RedisSection, Section, StackConfig
+from stacks.sections import BackupSection, PostgresSection, RedisSection, Section, StackConfig
 from toolchain.kit.paths import ROOT
 from toolchain.render.recorder import PROJECT, record
 from toolchain.render.stackfile import read
@@ -251,7 +252,12 @@ def test_every_key_is_documented() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "args", "section"), [("postgres", PostgresArgs, PostgresSection), ("redis", RedisArgs, RedisSection)]
+    ("name", "args", "section"),
+    [
+        ("postgres", PostgresArgs, PostgresSection),
+        ("backup", BackupArgs, BackupSection),
+        ("redis", RedisArgs, RedisSection),
+    ],
 )
 def test_the_documented_defaults_are_the_components_own(name: str, args: type, section: type[Section]) -> None:
     text = (ROOT / "docs" / "configuration.md").read_text()

@@ -10,6 +10,7 @@ from components.kit.errors import InvalidArgs
 from components.kit.footprint import Footprint
 from components.network.args import Quota, quota_problems
 from components.postgres import pods as postgres_pods
+from components.postgres.backup import pods as backup_pods
 from components.redis import pods as redis_pods
 from components.trading import roles
 from components.trading.args import TradingArgs
@@ -47,7 +48,7 @@ def test_a_profile_is_a_whole_configuration(profile: str) -> None:
 
 
 def test_each_key_of_a_profile_may_be_overruled_alone() -> None:
-    args = built(postgres={"storage_gib": 50, "resources": {"cpu_m": 300}}, quota={"storage_gib": 200})
+    args = built(postgres={"storage_gib": 50, "resources": {"cpu_m": 300}}, quota={"storage_gib": 400})
     assert args.postgres.storage_gib == 50
     assert (args.postgres.resources.cpu_m, args.postgres.resources.memory_mib) == (300, 1024)
     assert args.redis.storage_gib == 2
@@ -98,7 +99,9 @@ def test_a_profile_fits_the_nodes_that_the_documentation_says(profile: str, core
 
 
 def needs(args: Arguments) -> Footprint:
-    return postgres_pods.needs(args.postgres) + redis_pods.needs(args.redis) + roles.needs(args.trading)
+    assert args.postgres.backup is not None
+    stores = postgres_pods.needs(args.postgres) + backup_pods.needs(args.postgres, args.postgres.backup)
+    return stores + redis_pods.needs(args.redis) + roles.needs(args.trading)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -110,11 +113,11 @@ def test_the_quota_of_a_profile_holds_twice_its_api_pods(profile: str) -> None:
 @pytest.mark.parametrize(
     ("part", "needed", "sums"),
     [
-        ("pods", 17, "postgres 3 + redis 6 + trading 8"),
-        ("cpu_m", 2210, "postgres 810 + redis 450 + trading 950"),
-        ("memory_mib", 7376, "postgres 3360 + redis 1968 + trading 2048"),
-        ("storage_gib", 39, "postgres 30 + redis 9"),
-        ("claims", 9, "postgres 3 + redis 6"),
+        ("pods", 22, "postgres 3 + redis 6 + trading 8 + backup 5"),
+        ("cpu_m", 2690, "postgres 870 + redis 450 + trading 950 + backup 420"),
+        ("memory_mib", 8848, "postgres 3648 + redis 1968 + trading 2048 + backup 1184"),
+        ("storage_gib", 69, "postgres 30 + redis 9 + backup 30"),
+        ("claims", 11, "postgres 3 + redis 6 + backup 2"),
     ],
 )
 def test_a_quota_below_what_is_declared_is_told_with_the_sum(part: str, needed: int, sums: str) -> None:
@@ -126,10 +129,10 @@ def test_a_quota_below_what_is_declared_is_told_with_the_sum(part: str, needed: 
 
 
 def test_the_quota_must_hold_the_most_that_autoscaling_asks_for() -> None:
-    quota = {"pods": 17}
+    quota = {"pods": 22}
     built(quota=quota)
     (line,) = lines(stack(quota=quota, trading={"api_autoscaling": SCALING}))
-    assert line.startswith("quota.pods = 17: below the 19 that are declared")
+    assert line.startswith("quota.pods = 22: below the 24 that are declared")
 
 
 def test_a_quota_that_holds_exactly_what_is_declared_is_enough() -> None:
@@ -173,6 +176,7 @@ def test_each_store_may_have_a_storage_class_of_its_own() -> None:
 
 def test_a_storage_class_that_is_no_name() -> None:
     assert [line.split(":")[0] for line in lines(stack(storageClass="Fast SSD"))] == [
+        "backup.storage_class = 'Fast SSD'",
         "postgres.storage_class = 'Fast SSD'",
         "redis.storage_class = 'Fast SSD'",
     ]

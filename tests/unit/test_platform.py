@@ -9,6 +9,7 @@ import pytest
 from components.kit.footprint import Footprint
 from components.kit.restricted import restricted_problems
 from components.postgres import pods as postgres_pods
+from components.postgres.backup import pods as backup_pods
 from components.redis import pods as redis_pods
 from components.trading import roles
 from stacks.arguments import arguments
@@ -48,6 +49,11 @@ def pods(stack: str) -> Iterator[Pod]:
         spec = workload["spec"]
         template = spec["jobTemplate"]["spec"]["template"] if workload["kind"] == "CronJob" else spec["template"]
         yield Pod(name, template["metadata"]["labels"], template["spec"])
+
+
+def serving(stack: str) -> list[Pod]:
+    """The pods that are meant to run for ever: no job's."""
+    return [pod for pod in pods(stack) if not pod.where.startswith("cronjob-")]
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
@@ -112,7 +118,8 @@ def test_only_pods_that_call_the_api_have_a_token(stack: str) -> None:
         for pod in pods(stack)
         if pod.spec.get("automountServiceAccountToken") is not False or "serviceAccountToken" in repr(pod.spec)
     }
-    assert with_token == {"statefulset-postgres.yaml"}
+    jobs = {"postgres-backup-full", "postgres-backup-diff", "postgres-backup-check", "postgres-restore-test"}
+    assert with_token == {"statefulset-postgres.yaml", *(f"cronjob-{name}.yaml" for name in jobs)}
 
 
 def test_every_container_has_requests_and_a_memory_limit(stack: str) -> None:
@@ -124,14 +131,14 @@ def test_every_container_has_requests_and_a_memory_limit(stack: str) -> None:
 
 
 def test_every_served_port_has_probes(stack: str) -> None:
-    for pod in pods(stack):
+    for pod in serving(stack):
         main = pod.spec["containers"][0]
         assert {"startupProbe", "livenessProbe", "readinessProbe"} <= main.keys(), pod.where
 
 
 def test_every_workload_has_one_budget_over_all_its_pods(stack: str) -> None:
     budgets = objects(stack, "PodDisruptionBudget").values()
-    for pod in pods(stack):
+    for pod in serving(stack):
         own = [budget["spec"] for budget in budgets if selects(budget["spec"]["selector"], pod.labels)]
         assert [spec.get("maxUnavailable") for spec in own] == [1], pod.where
 
@@ -184,10 +191,13 @@ def test_the_quota_is_held_to_the_sums_of_the_manifests(stack: str) -> None:
     }
     found = Footprint()
     for pod, workload in zip(pods(stack), objects(stack, *WORKLOADS).values(), strict=True):
-        replicas = most.get(workload["metadata"]["name"]) or workload["spec"]["replicas"]
+        # a CronJob that forbids a second run has one pod at most
+        replicas = most.get(workload["metadata"]["name"]) or workload["spec"].get("replicas", 1)
         rolling = workload["spec"].get("strategy", {}).get("rollingUpdate")
         count = replicas + (rolling["maxSurge"] + 1 if rolling else 0)  # the one that ends still counts
-        claims = [c["spec"]["resources"]["requests"] for c in workload["spec"].get("volumeClaimTemplates", ())]
+        templates = [*workload["spec"].get("volumeClaimTemplates", ())]
+        templates += [v["ephemeral"]["volumeClaimTemplate"] for v in pod.spec["volumes"] if "ephemeral" in v]
+        claims = [c["spec"]["resources"]["requests"] for c in templates]
         asked = [c["resources"] for c in pod.spec["containers"]]
         found += Footprint(
             pods=count,
@@ -197,7 +207,9 @@ def test_the_quota_is_held_to_the_sums_of_the_manifests(stack: str) -> None:
             claims=replicas * len(claims),
         )
     args = arguments(parse(stack, {**read(stack).values, **dict.fromkeys(SECRET_KEYS, "set")}, SECRET_KEYS))
-    assert found == postgres_pods.needs(args.postgres) + redis_pods.needs(args.redis) + roles.needs(args.trading)
+    assert args.postgres.backup is not None
+    stores = postgres_pods.needs(args.postgres) + backup_pods.needs(args.postgres, args.postgres.backup)
+    assert found == stores + redis_pods.needs(args.redis) + roles.needs(args.trading)
     hard = objects(stack, "ResourceQuota")["resourcequota-quota.yaml"]["spec"]["hard"]
     assert (args.network.quota.pods, args.network.quota.claims) == (
         int(hard["pods"]),
@@ -208,7 +220,7 @@ def test_the_quota_is_held_to_the_sums_of_the_manifests(stack: str) -> None:
 def test_an_autoscaled_deployment_declares_no_number_of_pods(stack: str) -> None:
     scaled = {it["spec"]["scaleTargetRef"]["name"] for it in objects(stack, "HorizontalPodAutoscaler").values()}
     assert scaled == (set() if stack == "local" else {"trading-api"})
-    for name, it in objects(stack, *WORKLOADS).items():
+    for name, it in objects(stack, "Deployment", "StatefulSet").items():
         assert ("replicas" in it["spec"]) is (it["metadata"]["name"] not in scaled), name
 
 
@@ -241,5 +253,5 @@ def test_clients_are_told_the_addresses_that_the_components_give_out(stack: str)
 
 def test_the_key_of_the_api_leaves_the_stack_as_a_secret_only(stack: str) -> None:
     outputs: Mapping[str, Any] = declared(stack).stack_outputs
-    assert {name for name, value in outputs.items() if has_secret(value)} == {"apiKey"}
+    assert {name for name, value in outputs.items() if has_secret(value)} == {"apiKey", "backupPassphrase"}
     assert unwrap(outputs["apiKey"]) == fake_password("credentials-api-b")

@@ -31,6 +31,11 @@ def context(stack: str) -> str | None:
     return config.get("trading-platform:context") or None
 
 
+def protected(stack: str) -> bool:
+    """Whether the stack's file protects it, so that what destroys asks first."""
+    return bool(yaml.safe_load(config_file(stack).read_text())["config"].get("trading-platform:protect"))
+
+
 def select(tools: Tools, stack: str) -> None:
     """Select the stack, made first if the backend does not have it."""
     tools.output("pulumi", "stack", "select", stack, "--create", "--non-interactive")

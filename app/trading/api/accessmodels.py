@@ -11,22 +11,46 @@ from trading.security.passwords import MAX_LENGTH, MIN_LENGTH
 from trading.security.people import KeyRow, User
 from trading.security.principal import Role
 
+WORDS, ACCESS, REFRESH, SCHEME = "correct horse battery", "eyJ0eXAi….eyJpc3Mi….c2lnbmF0", "refresh.…", "Bearer"
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", examples=["ravi"])]
 Label = Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,64}$", examples=["my bot"])]
-Password = Annotated[SecretStr, Field(min_length=1, max_length=MAX_LENGTH, examples=["correct horse battery"])]
-NewPassword = Annotated[
-    SecretStr, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH, examples=["correct horse battery"])
-]
+Password = Annotated[SecretStr, Field(min_length=1, max_length=MAX_LENGTH, examples=[WORDS])]
+NewPassword = Annotated[SecretStr, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH, examples=[WORDS])]
 Accounts = Annotated[list[Account], Field(max_length=100, examples=[["main"]])]
 MAX_KEY_DAYS = 365
 MAX_OVERLAP_S = 7 * 86_400
 MAX_NETWORKS = 200
 
+AT = "2026-01-05T09:20:00Z"
+KEY = {
+    "id": "0123456789ab",
+    "label": "my bot",
+    "role": "trader",
+    "accounts": ["main"],
+    "created_at": AT,
+    "expires_at": "2026-04-05T09:20:00Z",
+    "rotated_at": None,
+    "previous_until": None,
+    "revoked_at": None,
+}
+USER = {"name": "ravi", "role": "trader", "accounts": ["main"], "disabled": False, "version": 1, "created_at": AT}
+ENTRY = {
+    "seq": 7,
+    "at": AT,
+    "actor": "asha",
+    "action": "user.create",
+    "subject": "ravi",
+    "address": "203.0.113.9",
+    "detail": {"role": "trader", "accounts": ["main"]},
+    "hash": "00" * 32,
+}
+OFFICE = {"network": "203.0.113.0/24", "note": "office"}
+
 
 class Login(Model):
     """A name and its password."""
 
-    model_config = example(name="ravi", password="correct horse battery")  # noqa: S106 - made up
+    model_config = example(name="ravi", password=WORDS)
 
     name: Name
     password: Password
@@ -35,7 +59,7 @@ class Login(Model):
 class Refresh(Model):
     """A refresh token; it can be used once."""
 
-    model_config = example(refresh_token="r1.0f3a")  # noqa: S106 - made up
+    model_config = example(refresh_token=REFRESH)
 
     refresh_token: SecretStr = Field(min_length=1, max_length=128)
 
@@ -43,7 +67,7 @@ class Refresh(Model):
 class ChangePassword(Model):
     """The present password and the next."""
 
-    model_config = example(current="correct horse battery", new="staple battery horse")
+    model_config = example(current=WORDS, new="wrong horse battery")
 
     current: Password
     new: NewPassword
@@ -52,10 +76,10 @@ class ChangePassword(Model):
 class Tokens(Model):
     """What one is known by after a login: send `Authorization: Bearer <access_token>`."""
 
-    model_config = example(access_token="eyJ.eyJ.abc", token_type="Bearer", expires_in=900, refresh_token="r1.0f3a")  # noqa: S106 - made up
+    model_config = example(access_token=ACCESS, token_type=SCHEME, expires_in=600, refresh_token=REFRESH)
 
     access_token: str
-    token_type: str = "Bearer"  # noqa: S105 - the name of a scheme
+    token_type: str = SCHEME
     expires_in: int = Field(description="Seconds for which the access token is good.")
     refresh_token: str = Field(description="Gives the next pair, once. Used twice it ends the session.")
 
@@ -74,7 +98,7 @@ class Me(Model):
 class CreateKey(Model):
     """A key of one's own. It may do what `role` says, and never more than its owner."""
 
-    model_config = example(label="my bot", role="trader", expires_in_days=90)
+    model_config = example(label="my bot", role="trader", accounts=["main"], expires_in_days=90)
 
     label: Label
     role: Role = Role.TRADER
@@ -93,17 +117,7 @@ class RotateKey(Model):
 class KeyOut(Model):
     """A key without its secret."""
 
-    model_config = example(
-        id="k7f3a9",
-        label="my bot",
-        role="trader",
-        accounts=["main"],
-        created_at="2026-01-05T09:20:00Z",
-        expires_at="2026-04-05T09:20:00Z",
-        rotated_at=None,
-        previous_until=None,
-        revoked_at=None,
-    )
+    model_config = example(**KEY)
 
     id: str
     label: str
@@ -130,18 +144,7 @@ class KeyOut(Model):
 class NewKey(KeyOut):
     """A key with its secret, which is told this once."""
 
-    model_config = example(
-        id="k7f3a9",
-        label="my bot",
-        role="trader",
-        accounts=["main"],
-        created_at="2026-01-05T09:20:00Z",
-        expires_at="2026-04-05T09:20:00Z",
-        rotated_at=None,
-        previous_until=None,
-        revoked_at=None,
-        key="k7f3a9.secret",
-    )
+    model_config = example(**KEY, key=f"{KEY['id']}.…")
 
     key: str = Field(description="`<id>.<secret>`, for X-API-Key or to sign with.")
 
@@ -149,7 +152,7 @@ class NewKey(KeyOut):
 class KeyList(Model):
     """All of one's keys, newest first."""
 
-    model_config = example(keys=[])
+    model_config = example(keys=[KEY])
 
     keys: list[KeyOut]
 
@@ -157,7 +160,7 @@ class KeyList(Model):
 class CreateUser(Model):
     """A person. `accounts` is null for all."""
 
-    model_config = example(name="ravi", password="correct horse battery", role="trader", accounts=["main"])  # noqa: S106 - made up
+    model_config = example(name="ravi", password=WORDS, role="trader", accounts=["main"])
 
     name: Name
     password: NewPassword
@@ -168,7 +171,7 @@ class CreateUser(Model):
 class ChangeUser(Model):
     """What is to be changed, on the version that was read."""
 
-    model_config = example(version=1, role="risk")
+    model_config = example(version=1, role="viewer")
 
     version: int = Field(ge=1)
     role: Role | None = None
@@ -180,9 +183,7 @@ class ChangeUser(Model):
 class UserOut(Model):
     """A person; `version` grows with every change."""
 
-    model_config = example(
-        name="ravi", role="trader", accounts=["main"], disabled=False, version=1, created_at="2026-01-05T09:20:00Z"
-    )
+    model_config = example(**USER)
 
     name: str
     role: Role
@@ -208,19 +209,7 @@ class UserOut(Model):
 class UserList(Model):
     """A page of people, by name; `next_cursor` asks for the next page and is null on the last."""
 
-    model_config = example(
-        users=[
-            {
-                "name": "ravi",
-                "role": "trader",
-                "accounts": ["main"],
-                "disabled": False,
-                "version": 1,
-                "created_at": "2026-01-05T09:20:00Z",
-            }
-        ],
-        next_cursor=None,
-    )
+    model_config = example(users=[USER], next_cursor=None)
 
     users: list[UserOut]
     next_cursor: str | None
@@ -235,6 +224,8 @@ class UserQuery(Model):
 
 class AuditOut(Model):
     """A change of access; `hash` covers it and the one before."""
+
+    model_config = example(**ENTRY)
 
     seq: int
     at: datetime
@@ -264,21 +255,7 @@ class AuditOut(Model):
 class AuditList(Model):
     """A page of the audit, newest first; `next_cursor` asks for the next page and is null on the last."""
 
-    model_config = example(
-        entries=[
-            {
-                "seq": 7,
-                "at": "2026-01-05T09:20:00Z",
-                "actor": "ravi",
-                "action": "key.create",
-                "subject": "k7f3a9",
-                "address": "203.0.113.9",
-                "detail": {"label": "my bot"},
-                "hash": "9f2c",
-            }
-        ],
-        next_cursor=None,
-    )
+    model_config = example(entries=[ENTRY], next_cursor=None)
 
     entries: list[AuditOut]
     next_cursor: int | None
@@ -309,7 +286,7 @@ class NetworkQuery(Model):
 class PutAllowlist(Model):
     """What the list is to be, on the version that was read."""
 
-    model_config = example(version=1, enforced=True, networks=[{"network": "203.0.113.0/24", "note": "office"}])
+    model_config = example(version=3, enforced=True, networks=[OFFICE])
 
     version: int = Field(ge=0)
     enforced: StrictBool
@@ -322,9 +299,7 @@ class AllowlistOut(Model):
     `file` is null when the deployment mounts none; while there is one, the list is enforced.
     """
 
-    model_config = example(
-        version=2, enforced=True, file=None, networks=[{"network": "203.0.113.0/24", "note": "office"}]
-    )
+    model_config = example(version=4, enforced=True, file=None, networks=[OFFICE])
 
     version: int
     enforced: bool

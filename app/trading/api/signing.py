@@ -70,7 +70,7 @@ def _checked() -> Principal:
     ring = _Ring()
     try:
         verify(
-            Request(request.method, _target(), request.host, request.get_data(cache=True)),
+            Request(request.method, _target(), request.headers.get("Host", ""), request.get_data(cache=True)),
             dict(request.headers),
             time.time(),
             ring.keys,

@@ -16,6 +16,7 @@ from trading.domain.events import (
     OrderEvent,
     OutcomeUnknown,
     Rejected,
+    Submitted,
     Triggered,
 )
 from trading.domain.orders import TERMINAL, Order, Status, Terms
@@ -48,5 +49,7 @@ def is_news(order: Order, event: OrderEvent) -> bool:
             return not over and (order.modified is None or Terms(quantity, limit, trigger) == order.change)
         case Cancelled() | Expired():
             return order.status not in ENDED
+        case Submitted():
+            return order.status is Status.INITIALIZED  # else it was cancelled before anybody sent it
         case _:
             return True

@@ -13,6 +13,7 @@ from trading.costs.table import CostTable, nse_equity
 from trading.domain.events import (
     Accepted,
     Cancelled,
+    CancelRejected,
     Expired,
     Filled,
     Modified,
@@ -24,8 +25,8 @@ from trading.domain.events import (
 )
 from trading.domain.instruments import Instrument
 from trading.domain.lifecycle import apply
-from trading.domain.orders import Mode, Order, TimeInForce
-from trading.execution.broker import Report
+from trading.domain.orders import Mode, Order, Terms, TimeInForce
+from trading.execution.broker import Report, VenueOrder, VenueState, tag_of
 from trading.execution.matching import match
 from trading.execution.scenario import Scenario, digest
 from trading.marketdata.bars import Bar, Step
@@ -46,6 +47,7 @@ class PaperBroker:
     costs: CostTable = field(default_factory=nse_equity)
     venue: str = field(default="paper", init=False)
     mode: Mode = field(default=Mode.PAPER, init=False)
+    max_orders_a_second: int | None = field(default=None, init=False)
 
     def submit(self, order: Order, market_time: datetime | None) -> Accepted | Rejected | OutcomeUnknown:
         """See `BrokerAdapter.submit`; safe to repeat."""
@@ -60,6 +62,28 @@ class PaperBroker:
         if self.scenario.happens(self.scenario.lost_percent, "lost", order.order_id):
             return Rejected(f"the order never reached {self.venue}")
         return self._answer(order, market_time)
+
+    def cancel(self, order: Order, market_time: datetime | None) -> Cancelled | CancelRejected | OutcomeUnknown:
+        """See `BrokerAdapter.cancel`; unanswered in an outage, it is answered before the next bar trades."""
+        if self._is_away(market_time):
+            return OutcomeUnknown(f"{self.venue} gave no answer")
+        return Cancelled("on request") if order.is_open else CancelRejected("the order is over")
+
+    def modify(
+        self, order: Order, change: Terms, market_time: datetime | None
+    ) -> Modified | ModifyRejected | OutcomeUnknown:
+        """See `BrokerAdapter.modify`; unanswered in an outage, it is answered before the next bar trades."""
+        if self._is_away(market_time):
+            return OutcomeUnknown(f"{self.venue} gave no answer")
+        return _changed(order, change)
+
+    def snapshot(self, working: Sequence[Order], market_time: datetime | None) -> Sequence[VenueOrder] | None:
+        """See `BrokerAdapter.snapshot`: the venue's state is our ledger, so it has what we have."""
+        return None if self._is_away(market_time) else [_seen(order) for order in working]
+
+    def has_news(self) -> bool:
+        """Never: it speaks when it is spoken to, and at each step."""
+        return False
 
     def reports(self, step: Step, previous_at: datetime | None, working: Sequence[Order]) -> Sequence[Report]:
         """See `BrokerAdapter.reports`."""
@@ -86,7 +110,7 @@ class PaperBroker:
             yield Cancelled("on request")
             return
         if order.change is not None:
-            changed = self._change(order)
+            changed = _changed(order, order.change)
             yield changed
             order = apply(order, changed)
         if bar is not None and order.is_open and not self._is_late(order, bar):
@@ -115,12 +139,6 @@ class PaperBroker:
         if order.request.time_in_force is TimeInForce.IOC:
             yield Cancelled("IOC remainder")
 
-    def _change(self, order: Order) -> Modified | ModifyRejected:
-        change = order.change
-        if change is None or change.quantity <= order.filled_quantity:
-            return ModifyRejected("the order has traded as much already")
-        return Modified(*change)
-
     def _answer(self, order: Order, market_time: datetime | None) -> Accepted | Rejected:
         if order.request.mode is not self.mode:
             return Rejected(f"mode={order.request.mode}: {self.venue} takes {self.mode} orders only")
@@ -145,6 +163,24 @@ class PaperBroker:
         """What is left of the room for an order whose price was touched only: somebody was there before it."""
         ahead = self.scenario.number(100, "queue", order.order_id, bar.at.isoformat())
         return room * (100 - ahead) // 100
+
+
+def _changed(order: Order, change: Terms) -> Modified | ModifyRejected:
+    if not order.is_open or change.quantity <= order.filled_quantity:
+        return ModifyRejected("the order has traded as much already")
+    return Modified(*change)
+
+
+def _seen(order: Order) -> VenueOrder:
+    request = order.request
+    is_asleep = request.order_type.has_trigger and not order.is_triggered
+    return VenueOrder(
+        tag=tag_of(order),
+        venue_order_id=order.venue_order_id or "",
+        text=f"{request.side} {order.quantity} {request.symbol}",
+        terms=order.terms,
+        state=VenueState.SLEEPING if is_asleep else VenueState.WORKING,
+    )
 
 
 def _session_over(order: Order, step: Step, previous_at: datetime | None) -> bool:

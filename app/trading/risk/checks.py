@@ -28,7 +28,8 @@ class Limits:
         max_strategy_exposure: the same of one strategy.
         max_deviation_percent: of a price from the last one.
         max_protection_percent: of market protection.
-        max_orders_a_second: orders placed; ten is where SEBI's rules for retail algorithms begin to ask for more.
+        max_orders_a_second: orders placed and changed in all accounts, which are one client at the broker; ten is where
+            SEBI's rules for retail algorithms begin to ask for more. At most 1000.
         duplicate_window_s: an equal order within it is taken for a double dispatch; the spacing of ten a second.
     """
 
@@ -51,7 +52,7 @@ class Context(NamedTuple):
         reference_price: last close in rupees; None before the first bar.
         position: shares held in this symbol and product, below 0 when short.
         open_buy, open_sell: shares in open orders of this symbol and product, not yet filled.
-        orders_last_second: orders of the account in the second before, denied ones left out.
+        orders_last_second: orders of the client in the second before, over all accounts, denied ones left out.
         duplicates: equal orders of the account within the duplicate window, denied ones left out.
         previous_close: of the session before, rupees; None when not known, and no price band is checked then.
         exposure: rupees in positions and open orders of the account, each symbol at its larger side.
@@ -170,8 +171,12 @@ def _symbol(request: OrderRequest, context: Context, _: Limits) -> Denial | None
 def _rate(_: OrderRequest, context: Context, limits: Limits) -> Denial | None:
     if context.orders_last_second < limits.max_orders_a_second:
         return None
-    detail = f"orders_last_second={context.orders_last_second} max={limits.max_orders_a_second}"
-    return Denial(DenyCode.RATE, detail)
+    return rate_denial(context.orders_last_second, limits.max_orders_a_second)
+
+
+def rate_denial(orders: int, most: int) -> Denial:
+    """The denial of one order more than `most` in a second."""
+    return Denial(DenyCode.RATE, f"orders_last_second={orders} max={most}")
 
 
 def _duplicate(_: OrderRequest, context: Context, limits: Limits) -> Denial | None:

@@ -85,7 +85,8 @@ class ApiServer(BaseApplication):  # type: ignore[misc]
         self._database.open()
         self._watch.start()
         self._allowlist_watch.start()
-        access, signing, limits = Access.of(tokens), self._settings.signing, Limits()
+        access, signing = Access.of(tokens), self._settings.signing
+        limits = Limits(max_orders_a_second=self._settings.max_orders_a_second)
         return create_app(
             Dependencies(self._database, self._cache, keys, limits, access, allowlist, signing, streams=self._streams)
         )

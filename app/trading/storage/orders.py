@@ -37,7 +37,7 @@ from trading.portfolio.positions import Position, book
 from trading.risk.checks import Denial, Limits, check, check_change
 from trading.storage.connection import Connection
 from trading.storage.errors import ClientOrderIdReused, OrderBusy, OrderNotFound, OrderOver
-from trading.storage.riskcontext import OPEN, risk_context
+from trading.storage.riskcontext import OPEN, risk_context, take_slot
 
 REQUEST = (
     "account, client_order_id, symbol, side, type, product, time_in_force, quantity, limit_price, trigger_price, "
@@ -66,7 +66,7 @@ def place(connection: Connection, request: OrderRequest, limits: Limits, *, pace
     Raises:
         ClientOrderIdReused: the account has used this client order id for something else.
     """
-    connection.execute("SELECT FROM account WHERE account = %s FOR NO KEY UPDATE", (request.account,))
+    _lock_account(connection, request.account)
     known = find(connection, request.order_id)
     if known:
         if not known.request.is_repeated_by(request):
@@ -76,7 +76,10 @@ def place(connection: Connection, request: OrderRequest, limits: Limits, *, pace
         return known, False
     events: list[OrderEvent] = [Initialized()]
     order = start(request, events[0])
+    paced = paced and request.mode is Mode.PAPER  # market time is no time of a real broker's
     denial = check(request, risk_context(connection, columns(request), limits, paced=paced), limits)
+    if not denial and not paced:
+        denial = take_slot(connection, limits)
     if denial:
         events.append(Denied(str(denial)))
         order = apply(order, events[1])
@@ -155,9 +158,6 @@ def request_modify(
         OrderBusy: the venue has not acknowledged it, or a cancel or another change is on its way.
         InvalidOrder: the terms do not suit the order, or are not more than it has filled.
     """
-    account = connection.execute("SELECT account FROM orders WHERE id = %s", (order_id,)).fetchone()
-    if account:  # before the order: the sequence of locks of `place`
-        connection.execute("SELECT FROM account WHERE account = %s FOR NO KEY UPDATE", account)
     order = lock(connection, order_id)
     terms = change.of(order)
     if not order.is_open:
@@ -173,8 +173,9 @@ def request_modify(
     if terms.quantity <= order.filled_quantity:
         raise InvalidOrder("quantity", terms.quantity, f"{order.filled_quantity} are filled already; cancel the rest")
     order = append(connection, order, ModifyRequested(*terms))
+    _lock_account(connection, order.request.account)
     context = risk_context(connection, columns(order.request), limits, paced=False, without=order_id)
-    denial = check_change(order, terms, context, limits)
+    denial = check_change(order, terms, context, limits) or take_slot(connection, limits)
     if denial:
         order = append(connection, order, ModifyRejected(str(denial)))
     return order, denial
@@ -209,6 +210,11 @@ def catch_up(connection: Connection, known: Sequence[Order]) -> list[Order]:
     return [
         mine[order_id] if seq == mine[order_id].seq else _advance(connection, mine[order_id]) for order_id, seq in rows
     ]
+
+
+def _lock_account(connection: Connection, account: str) -> None:
+    """Orders are locked before accounts, everywhere."""
+    connection.execute("SELECT FROM account WHERE account = %s FOR NO KEY UPDATE", (account,))
 
 
 def _advance(connection: Connection, order: Order) -> Order:
@@ -256,6 +262,18 @@ def initialized(connection: Connection) -> list[Order]:
         f"SELECT {REQUEST}, {STATE} FROM orders WHERE status = 'INITIALIZED' ORDER BY number"  # noqa: S608
     ).fetchall()
     return [order_of(row) for row in rows]
+
+
+def tagged(connection: Connection, tags: Sequence[str]) -> list[Order]:
+    """The orders whose ids begin with these hexadecimal digits, each folded from its events."""
+    bounds = [(UUID(tag.ljust(32, "0")), UUID(tag.ljust(32, "f"))) for tag in tags]
+    with connection.transaction():  # locked, so that nothing is booked between a row and its events
+        rows = connection.execute(
+            f"SELECT {REQUEST}, {STATE} FROM unnest(%s::uuid[], %s::uuid[]) AS tag (low, high) "  # noqa: S608
+            "JOIN orders ON id BETWEEN low AND high ORDER BY number FOR NO KEY UPDATE OF orders",
+            ([low for low, _ in bounds], [high for _, high in bounds]),
+        ).fetchall()
+        return [replay(connection, order_of(row)) for row in rows]
 
 
 def holdings(connection: Connection, account: str) -> Mapping[str, int]:

@@ -9,7 +9,7 @@ from trading.costs.table import nse_equity
 from trading.domain.instruments import Instrument
 from trading.domain.orders import Product, Side
 from trading.marketdata.bars import IST
-from trading.risk.checks import Context, Limits
+from trading.risk.checks import Context, Denial, Limits, rate_denial
 from trading.risk.killswitch import TradingState
 from trading.storage.connection import Connection
 
@@ -61,8 +61,7 @@ SELECT (closes ->> %(symbol)s)::numeric, (previous_closes ->> %(symbol)s)::numer
     position, buy, sell, exposure,
     (SELECT capital FROM account WHERE account = %(account)s) + free,
     (SELECT state FROM trading_state_event ORDER BY seq DESC LIMIT 1),
-    (SELECT count(*) FROM orders
-      WHERE account = %(account)s AND created_at > clock_timestamp() - interval '1 second' AND status <> 'DENIED'),
+    (SELECT count(*) FROM order_slot WHERE number <= %(rate)s AND used_at > clock_timestamp() - interval '1 second'),
     (SELECT count(*) FROM orders
       WHERE account = %(account)s AND created_at > clock_timestamp() - make_interval(secs => %(window)s)
         AND status <> 'DENIED' AND symbol = %(symbol)s AND side = %(side)s AND type = %(type)s AND product = %(product)s
@@ -85,7 +84,13 @@ def risk_context(
         paced: the caller keeps the order rate by itself, so neither rate nor duplicates are looked at.
         without: an open order that is left out, as it is the one that the request is to replace.
     """
-    row = connection.execute(QUERY, {**request, "window": limits.duplicate_window_s, "without": without}).fetchone()
+    asked = {
+        **request,
+        "rate": limits.max_orders_a_second,
+        "window": limits.duplicate_window_s,
+        "without": without,
+    }
+    row = connection.execute(QUERY, asked).fetchone()
     last, previous, at, position, buy, sell, exposure, power, state, recent, duplicates, *listed = row or ()
     names = (field.name for field in dataclasses.fields(Instrument))
     return Context(
@@ -103,3 +108,18 @@ def risk_context(
         rates=nse_equity().rates(at.astimezone(IST).date(), Product(request["product"]), Side(request["side"])),
         trading_state=TradingState(state or TradingState.ACTIVE),
     )
+
+
+def take_slot(connection: Connection, limits: Limits) -> Denial | None:
+    """Count an order into the window of the order rate; the denial when the second has no room for it.
+
+    The check before looks at the same window, but orders at the same moment do not see each other there; here they do.
+    """
+    most = limits.max_orders_a_second
+    taken = connection.execute(
+        "UPDATE order_slot SET used_at = clock_timestamp() WHERE number = ("
+        "SELECT number FROM order_slot WHERE number <= %s AND used_at <= clock_timestamp() - interval '1 second' "
+        "LIMIT 1 FOR UPDATE SKIP LOCKED)",
+        (most,),
+    )
+    return None if taken.rowcount else rate_denial(most, most)

@@ -2,13 +2,14 @@
 
 import argparse
 import fcntl
+import json
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from components.postgres.image.member import credentials, login, render
+from components.postgres.image.member import credentials, login, render, restore
 from components.postgres.image.member.paths import Cluster, Paths, load_cluster
 from components.postgres.image.member.segments import repair
 
@@ -25,9 +26,13 @@ def main() -> None:
     paths = Paths()
     cluster = load_cluster(paths)
     hold_lock(paths.volume / ".lock")
+    wish = restore.read_wish(paths.wish)
+    if wish is not None and restore.clear_volume(paths, wish):
+        say(f"emptied the volume for restore {wish.identity}")
     prepare_data(paths)
     make_certificate(paths.runtime / "tls", args.member)
     write_config(paths, cluster, args.member, args.address)
+    write_wish(paths, wish)
     identity = ["--member", args.member, "--address", args.address]
     subprocess.Popen([render.PYTHON, "-m", f"{render.PACKAGE}.yielding", *identity])
     os.execv(PATRONI, [PATRONI, str(render.config_folder(paths))])  # noqa: S606  no shell is wanted
@@ -94,6 +99,15 @@ def write_config(paths: Paths, cluster: Cluster, member: str, address: str) -> N
     slot = login.working_slot(cluster, credential) or credential.current
     render.write_private(render.password_file(paths), render.password_lines(credential))
     render.write_private(render.member_file(paths), render.member_config(cluster, member, address, slot))
+
+
+def write_wish(paths: Paths, wish: restore.Wish | None) -> None:
+    """Let a new cluster be begun from the repository while a restore is wanted, and by `initdb` otherwise."""
+    file = render.config_folder(paths) / "15-restore.yml"
+    file.unlink(missing_ok=True)
+    if wish is not None:
+        program = f"{render.PYTHON} -m {render.PACKAGE}.restore"
+        render.write_private(file, json.dumps({"bootstrap": restore.bootstrap_config(wish, program)}))
 
 
 if __name__ == "__main__":

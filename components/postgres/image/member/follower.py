@@ -9,13 +9,16 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from components.postgres.image.member import credentials, login, render, roles, server
+from components.postgres.image.member import credentials, login, pgbackrest, render, roles, server
 from components.postgres.image.member.credentials import Credential
 from components.postgres.image.member.dynamic import changes
 from components.postgres.image.member.paths import Cluster, Paths
 from components.postgres.image.member.peers import get_json
+from components.postgres.image.member.turns import my_turn
 
 FULL_PASS_S = 30.0
+TURN_EVERY_S = 5.0
+RESTART_S = 90.0
 TIMEOUT_S = 5.0
 
 
@@ -54,6 +57,7 @@ class Follower:
         self._arrived = False
         self._common: str | None = None
         self._reload = False
+        self._next_turn = 0.0
 
     def step(self, *, running: bool, primary: bool) -> None:
         """Bring everything one step nearer; safe to call at any time, quiet when there is nothing to do."""
@@ -64,6 +68,9 @@ class Follower:
             self._follow_roles(app, replication, primary)
         self._follow_login(replication)
         self._follow_config(primary)
+        if (self._paths.credentials / "postgres-backup").exists() and pgbackrest.write_secrets(self._paths):
+            say("wrote the secrets of the repository")
+        self._follow_restart()
 
     def _see(self, mounted: Mapping[str, int]) -> None:
         """Note what is mounted; what was applied of another epoch counts no more."""
@@ -130,11 +137,23 @@ class Follower:
                 self._call("PATCH", "/config", changed)
                 say(f"changed settings of the cluster: {', '.join(sorted(changed))}")
 
-    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
+    def _follow_restart(self) -> None:
+        """Restart PostgreSQL, when it is this member's turn, for settings that wait for it."""
+        if time.monotonic() < self._next_turn:
+            return
+        self._next_turn = time.monotonic() + TURN_EVERY_S
+        patroni = f"http://{self._address}:{self._cluster.patroni_port}"
+        if my_turn(get_json(f"{patroni}/cluster"), self._member, len(self._cluster.members)):
+            say("restarting PostgreSQL for settings that need it")
+            self._call("POST", "/restart", {"restart_pending": True}, timeout_s=RESTART_S)
+
+    def _call(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, timeout_s: float = TIMEOUT_S
+    ) -> None:
         url = f"http://{self._address}:{self._cluster.patroni_port}{path}"
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(url, data, method=method)
-        urllib.request.urlopen(request, timeout=TIMEOUT_S).close()  # noqa: S310  this member's own Patroni
+        urllib.request.urlopen(request, timeout=timeout_s).close()  # noqa: S310  this member's own Patroni
 
 
 def follow_once(follower: Follower, *, running: bool, primary: bool, said: str) -> str:

@@ -16,6 +16,8 @@ class Paths:
         config: the mounted ConfigMap.
         credentials: one mounted Secret a kind.
         programs: PostgreSQL's programs.
+        wish: the mounted ConfigMap with the restore that is wanted, see `restore`.
+        status: the mounted ConfigMap with how the jobs of the backups went, see `status`.
     """
 
     volume: Path = Path("/data")
@@ -24,6 +26,8 @@ class Paths:
     config: Path = Path("/etc/patroni")
     credentials: Path = Path("/credentials")
     programs: Path = Path("/usr/lib/postgresql/17/bin")
+    wish: Path = Path("/etc/postgres-restore")
+    status: Path = Path("/etc/postgres-backup-status")
 
     @property
     def data(self) -> Path:
@@ -49,6 +53,16 @@ class Paths:
     def accepted_loss(self) -> Path:
         """What an operator writes to accept a loss, see `promote`."""
         return self.volume / "accept-loss"
+
+    @property
+    def spool(self) -> Path:
+        """What pgBackRest notes of the log that it sends."""
+        return self.volume / "spool"
+
+    @property
+    def restored(self) -> Path:
+        """The id of the last restore that this volume was emptied for, see `restore`."""
+        return self.volume / "restored"
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,15 @@ def observe(connection: psycopg.Connection[TupleRow]) -> Observation:
     return Observation(system_id, "standby" if recovering else "primary", timeline, parse_lsn(lsn) if lsn else None)
 
 
+def archiver(connection: psycopg.Connection[TupleRow]) -> dict[str, float]:
+    """Segments archived and attempts failed since the server's statistics began, and when the last one was archived."""
+    row = connection.execute(
+        "SELECT archived_count, failed_count, extract(epoch FROM last_archived_time) FROM pg_stat_archiver"
+    ).fetchone()
+    names = ("archived_total", "failed_total", "last_archived_timestamp_seconds")
+    return {name: float(value) for name, value in zip(names, row or (), strict=False) if value is not None}
+
+
 def identify(sockets: Path, port: int) -> tuple[str, int, int]:
     """(system id, timeline, end of log): where this member would end recovery.
 

@@ -1,0 +1,1 @@
+"""A broker over HTTP, in the shape that Indian broker APIs share."""
