@@ -17,10 +17,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import psycopg
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 PAUSE_S = 0.02
@@ -173,7 +175,9 @@ def postgres_writer(args: argparse.Namespace) -> Iterator[Write]:
 def redis_writer(args: argparse.Namespace) -> Iterator[Write]:
     """Writes to the master that the Sentinels name."""
     password = args.password_file.read_text().strip()
-    auth = {"username": args.user, "password": password, "socket_timeout": 2.0, "socket_connect_timeout": 2.0}
+    auth: dict[str, Any] = {"username": args.user, "password": password}
+    # one try a write, as the application makes it: a client that tries again by itself waits on a master that is gone
+    auth |= {"socket_timeout": 1.0, "socket_connect_timeout": 1.0, "retry": Retry(NoBackoff(), 0)}
     addresses = [(h, int(p)) for h, p in (s.split(":") for s in args.sentinels.split(","))]
     sentinel = Sentinel(addresses, sentinel_kwargs=auth, **auth)  # type: ignore[no-untyped-call]
     master: redis.Redis = sentinel.master_for(args.master)  # type: ignore[no-untyped-call]

@@ -18,22 +18,28 @@ from stacks.secrets import asks_for_login, registry_host, tls_keeper
 from stacks.sections import StackConfig
 
 
-def deploy(config: StackConfig, secrets: Secrets) -> None:
-    """Declare everything of one stack.
+def deploy(config: StackConfig, secrets: Secrets, *, prefix: str = "") -> None:
+    """Declare everything of one platform.
+
+    Args:
+        prefix: of every name in the stack, for a program that declares several platforms, each in its namespace.
 
     Raises:
         InvalidArgs: before any resource is declared.
     """
     args = arguments(config)
-    providers: list[pulumi.ProviderResource] = [kubernetes_provider(config), pulumi_random.Provider("random")]
+    providers: list[pulumi.ProviderResource] = [
+        kubernetes_provider(config, f"{prefix}kubernetes"),
+        pulumi_random.Provider(f"{prefix}random"),
+    ]
 
     def options(*after: pulumi.Resource) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(
             providers=providers, protect=config.protect, depends_on=list(after) if after else None
         )
 
-    network = Network("network", args.network, options())
-    credentials = Credentials("credentials", args.credentials, options(network))
+    network = Network(f"{prefix}network", args.network, options())
+    credentials = Credentials(f"{prefix}credentials", args.credentials, options(network))
     before: list[pulumi.Resource] = [network, credentials]
     if asks_for_login(config.registry):
         login = RegistryArgs(
@@ -42,7 +48,7 @@ def deploy(config: StackConfig, secrets: Secrets) -> None:
             username=secrets["registryUsername"],
             password=secrets["registryPassword"],
         )
-        before.append(RegistryLogin("registry", login, options(network)))
+        before.append(RegistryLogin(f"{prefix}registry", login, options(network)))
     if config.backup is not None:
         given = BackupSecretsArgs(
             namespace=config.namespace,
@@ -50,11 +56,11 @@ def deploy(config: StackConfig, secrets: Secrets) -> None:
             s3_key=secrets.get("backupS3Key"),
             s3_key_secret=secrets.get("backupS3KeySecret"),
         )
-        kept = BackupSecrets("backup-secrets", given, options(network))
+        kept = BackupSecrets(f"{prefix}backup-secrets", given, options(network))
         before.append(kept)
         pulumi.export("backupPassphrase", kept.passphrase)
-    postgres = Postgres("postgres", args.postgres, options(*before))
-    redis = Redis("redis", args.redis, options(*before))
+    postgres = Postgres(f"{prefix}postgres", args.postgres, options(*before))
+    redis = Redis(f"{prefix}redis", args.redis, options(*before))
     entrance = args.trading.entrance
     if entrance is not None and tls_keeper(config.ingress and config.ingress.given()) == "stack":
         pair = CertificateArgs(
@@ -63,8 +69,8 @@ def deploy(config: StackConfig, secrets: Secrets) -> None:
             certificate=secrets["tlsCertificate"],
             key=secrets["tlsKey"],
         )
-        Certificate("certificate", pair, options(network))
-    trading = Trading("trading", args.trading, options(*before))
+        Certificate(f"{prefix}certificate", pair, options(network))
+    trading = Trading(f"{prefix}trading", args.trading, options(*before))
 
     pulumi.export("namespace", config.namespace)
     pulumi.export("apiService", f"{trading.api_service}.{config.namespace}.svc:{trading.api_port}")
@@ -75,7 +81,7 @@ def deploy(config: StackConfig, secrets: Secrets) -> None:
     pulumi.export("redisSentinels", list(redis.sentinels))
 
 
-def kubernetes_provider(config: StackConfig) -> pulumi_kubernetes.Provider:
+def kubernetes_provider(config: StackConfig, name: str) -> pulumi_kubernetes.Provider:
     """The one provider of all Kubernetes objects.
 
     ConfigMaps and Secrets are updated in place: their names are fixed, and a replacement would take them away from
@@ -83,7 +89,7 @@ def kubernetes_provider(config: StackConfig) -> pulumi_kubernetes.Provider:
     make a change of every run from another machine; the context does not, it says which cluster this is.
     """
     return pulumi_kubernetes.Provider(
-        "kubernetes",
+        name,
         kubeconfig=config.kubeconfig or None,
         context=config.context or None,
         enable_config_map_mutable=True,

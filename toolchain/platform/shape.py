@@ -21,13 +21,16 @@ from toolchain.platform.tools import Tools
 PROJECT = "trading-platform"
 
 
-def scratch_project(folder: Path, stack: str, config: dict[str, Any]) -> dict[str, str]:
+def scratch_project(folder: Path, stack: str, config: dict[str, Any], program: Path = ROOT) -> dict[str, str]:
     """Set up the project in another folder, so that the checkout's stack files and state stay untouched.
+
+    Args:
+        program: folder of the program that it runs.
 
     Returns the environment variables that make Pulumi use an empty state and a passphrase in that folder.
     """
     project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
-    project["main"] = str(ROOT)
+    project["main"] = str(program)
     project["runtime"]["options"]["virtualenv"] = str(ROOT / ".venv")
     (folder / "Pulumi.yaml").write_text(yaml.safe_dump(project))
     (folder / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump({"config": config}))
@@ -38,7 +41,7 @@ def scratch_project(folder: Path, stack: str, config: dict[str, Any]) -> dict[st
 
 
 @contextmanager
-def shape(tools: Tools, stack: str) -> Iterator[tuple[Tools, Path]]:
+def shape(tools: Tools, stack: str, program: Path = ROOT) -> Iterator[tuple[Tools, Path]]:
     """The stack on an empty throw-away state, for a preview against the current kubeconfig's cluster.
 
     Yields the tools and the folder to run pulumi with and in.
@@ -50,7 +53,7 @@ def shape(tools: Tools, stack: str) -> Iterator[tuple[Tools, Path]]:
     with tempfile.TemporaryDirectory(dir=LOCAL, prefix="shape-") as scratch:
         folder = Path(scratch)
         env = {k: v for k, v in tools.env.items() if k != "PULUMI_CONFIG_PASSPHRASE"}
-        here = Tools(env=env | scratch_project(folder, stack, config), own_cluster=tools.own_cluster)
+        here = Tools(env=env | scratch_project(folder, stack, config, program), own_cluster=tools.own_cluster)
         here.output("pulumi", "stack", "init", stack, "--non-interactive", cwd=folder)
         for name in SECRET_KEYS:
             if f"{PROJECT}:{name}" not in config:
