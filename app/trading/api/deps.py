@@ -14,7 +14,6 @@ from trading.security.signing import Signing
 from trading.storage.database import Database
 
 NAME = "trading"
-REQUESTS_A_MINUTE = 12_000  # of one caller; some two thirds of what one process serves
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Dependencies:
     access: Access
     allowlist: Allowlist
     signing: Signing = Signing.OFF
-    requests_a_minute: int = REQUESTS_A_MINUTE
+    requests_a_minute: int = 12_000
     streams: Streams = field(default_factory=Streams)
 
 

@@ -88,7 +88,17 @@ class ApiServer(BaseApplication):  # type: ignore[misc]
         access, signing = Access.of(tokens), self._settings.signing
         limits = Limits(max_orders_a_second=self._settings.max_orders_a_second)
         return create_app(
-            Dependencies(self._database, self._cache, keys, limits, access, allowlist, signing, streams=self._streams)
+            Dependencies(
+                self._database,
+                self._cache,
+                keys,
+                limits,
+                access,
+                allowlist,
+                signing,
+                requests_a_minute=self._settings.requests_a_minute,
+                streams=self._streams,
+            )
         )
 
     def close(self) -> None:
