@@ -3,7 +3,8 @@ STACK ?= local
 PY    := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up tools status preview drift render policy secrets-check smoke backup backups restore drill-restore down test test-fast lint format docs bench bench-backtest bench-preview snapshots
+.PHONY: help up tools status preview drift render policy secrets-check smoke backup backups restore down
+.PHONY: test test-fast lint format client docs snapshots bench bench-preview bench-backtest bench-orders bench-restart
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +74,9 @@ format: .venv/.ready ## rewrite the code in the house format
 
 snapshots: .venv/.ready ## accept the present manifests as the expected ones
 	@$(PY) -m toolchain.render --update-snapshots
+
+client: .venv/.ready ## generate a Python client of the API into .local/client/
+	@$(PY) -m toolchain.client
 
 docs: .venv/.ready ## build the documentation site into .local/site/
 	@.venv/bin/zensical build --strict
@@ -147,7 +151,7 @@ rotate-epoch: .venv/.ready ## next epoch of KIND in the file of STACK (KIND=due:
 	@$(PY) -m toolchain.delivery rotate --stack $(STACK) --kind "$(KIND)" --max-age-days $(or $(MAX_AGE_DAYS),90)
 
 # Faults under load, with numbers (docs/drills.md)
-.PHONY: drill drill-postgres drill-redis
+.PHONY: drill drill-postgres drill-redis drill-restore
 FAULTS ?= 1
 
 drill: .venv/.ready ## break what runs in STACK under load, every class FAULTS times, and say what its clients saw

@@ -33,6 +33,7 @@ class Settings:
         feed_speed: bars of each symbol played a second.
         seed: of the synthetic market and the paper venue.
         max_orders_a_second: see `trading.risk.checks.Limits`.
+        requests_a_minute: that one caller of the API may send, whatever they ask for.
         allowlist_file: networks from which the API may be used, one a line; None for none.
         trusted_proxies: whose X-Forwarded-For says where a request came from.
         signing: which requests to the API must be signed.
@@ -49,6 +50,7 @@ class Settings:
     feed_speed: Decimal
     seed: int
     max_orders_a_second: int
+    requests_a_minute: int
     log_level: str
     allowlist_file: Path | None
     trusted_proxies: Networks
@@ -74,6 +76,7 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         feed_speed=reader.get("FEED_SPEED", _speed, "1"),
         seed=reader.get("SEED", _seed, "1"),
         max_orders_a_second=reader.get("MAX_ORDERS_A_SECOND", _rate, "10"),
+        requests_a_minute=reader.get("REQUESTS_A_MINUTE", _requests, "12000"),
         log_level=reader.get("LOG_LEVEL", _level, "INFO"),
         allowlist_file=reader.get("ALLOWLIST_FILE", lambda text: Path(text) if text else None, ""),
         trusted_proxies=reader.get("TRUSTED_PROXIES", _networks, ""),
@@ -137,6 +140,12 @@ def _seed(text: str) -> int:
 def _rate(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= 1000:
         raise ValueError("must be 1 to 1000 orders in any second; 10 unless the exchange has registered more")
+    return int(text)
+
+
+def _requests(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 1_000_000:
+        raise ValueError("must be 1 to 1000000 requests of one caller in any minute, such as 12000")
     return int(text)
 
 

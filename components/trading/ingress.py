@@ -19,7 +19,7 @@ from components.kit.rules import allowlist, dns_name
 
 ALLOWLIST_ANNOTATION = "nginx.ingress.kubernetes.io/whitelist-source-range"
 # what callers need; /metrics is for those inside
-PATHS = {"/v1": "Prefix", "/health": "Prefix", "/openapi.json": "Exact"}
+PATHS = {"/v1": "Prefix", "/health": "Prefix", "/openapi.json": "Exact", "/docs": "Prefix"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,8 @@ from tests.app.servers import free_port
 from trading.api import accessmodels
 from trading.api.app import create_app
 from trading.api.deps import Dependencies
-from trading.api.schemas import Model
+from trading.api.openapi import IN_PATHS
+from trading.api.schemas.base import Model
 from trading.cache.client import Cache
 from trading.risk.checks import Limits
 from trading.security.access import Access
@@ -64,13 +65,16 @@ def problem(answer: Any, status: int, code: str) -> dict[str, Any]:  # noqa: ANN
     "headers", [{}, {"X-API-Key": "wrong"}, {"X-API-Key": ""}, {"Authorization": KEY["X-API-Key"]}]
 )
 def test_without_a_key_nobody_learns_anything(client: FlaskClient, headers: dict[str, str]) -> None:
-    for method, path in (
-        ("GET", "/v1/orders"),
-        ("POST", "/v1/orders"),
-        ("GET", "/v1/quotes"),
-        ("GET", "/v1/positions"),
-    ):
-        problem(client.open(path, method=method, data="{not json", headers=headers), 401, "KEY_REFUSED")
+    paths = [
+        (path, method)
+        for path, methods in spec()["paths"].items()
+        for method, operation in methods.items()
+        if path.startswith("/v1") and operation["security"]
+    ]
+    assert len(paths) >= 38
+    for path, method in paths:
+        url = re.sub(r"{(\w+)}", lambda match: IN_PATHS[match[1]], path)
+        problem(client.open(url, method=method.upper(), data="{not json", headers=headers), 401, "KEY_REFUSED")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +94,11 @@ def test_without_a_key_nobody_learns_anything(client: FlaskClient, headers: dict
         ({"limit_price": "NaN"}, "limit_price"),
         ({"limit_price": "-1"}, "limit_price"),
         ({"limit_price": "1e99"}, "limit_price"),
-        ({"account": "other"}, "account"),
+        ({"account": "../main"}, "account"),
+        ({"mode": "LIVE"}, "mode"),
+        ({"strategy_id": "ema-crossover"}, "strategy_id"),
+        ({"order_id": "5a3a3a3e-2f64-5d0b-8f0a-5a2f6c9f2b11"}, "order_id"),
+        ({"<script>": 1}, "?"),
     ],
 )
 def test_invalid_field_is_named_and_not_repeated(client: FlaskClient, change: dict[str, object], field: str) -> None:
@@ -123,12 +131,68 @@ def test_order_that_is_wrong_by_itself(client: FlaskClient) -> None:
         ("GET", "/v1/orders?status=LOST", "", 422, "REQUEST_INVALID"),
         ("GET", "/v1/orders?colour=red", "", 422, "REQUEST_INVALID"),
         ("GET", "/v1/orders?cursor=99999999999999999999", "", 422, "REQUEST_INVALID"),
+        ("GET", "/v1/orders?cursor=WyJhIl0", "", 422, "REQUEST_INVALID"),
+        ("GET", "/v1/orders?cursor=W1tbW1td", "", 422, "REQUEST_INVALID"),
+        ("GET", "/v1/trades?cursor=WzFd", "", 422, "REQUEST_INVALID"),
+        ("GET", "/v1/symbols?cursor=WyJcdTAwMDAiXQ", "", 422, "REQUEST_INVALID"),
+        ("GET", "/v1/indices/SENSEX/constituents", "", 404, "INDEX_NOT_FOUND"),
+        ("GET", "/v1/indices/NIFTY50/constituents?on=1999-01-01", "", 404, "INDEX_NOT_FOUND"),
+        ("GET", "/v1/bars/INFY?since=2026-01-05T09:15:00", "", 422, "REQUEST_INVALID"),
+        ("POST", "/v1/orders", '{"symbol": "INFY", "symbol": "TCS"}', 400, "BAD_REQUEST"),
+        ("POST", "/v1/orders", '{"quantity": NaN}', 400, "BAD_REQUEST"),
+        ("POST", "/v1/orders", "[" * 8000, 400, "BAD_REQUEST"),
+        ("POST", "/v1/orders", '{"a":' * 21 + "1" + "}" * 21, 400, "BAD_REQUEST"),
+        ("POST", "/v1/orders", '{"quantity": ' + "1" * 5000 + "}", 400, "BAD_REQUEST"),
+        ("POST", "/v1/orders", b'{"symbol": "\xff"}', 400, "BAD_REQUEST"),
+        ("POST", "/v1/orders", '{"client_order_id": "\\ud800"}', 400, "BAD_REQUEST"),
+        ("PUT", "/v1/risk/state", '{"state": "HALTED", "reason": "a\\u0000b"}', 400, "BAD_REQUEST"),
+        ("PUT", "/v1/risk/state", '{"state": "HALTED"}', 422, "REQUEST_INVALID"),
     ],
 )
 def test_every_error_is_a_problem(
-    client: FlaskClient, method: str, path: str, data: str, status: int, code: str
+    client: FlaskClient, method: str, path: str, data: str | bytes, status: int, code: str
 ) -> None:
     problem(client.open(path, method=method, data=data, headers=KEY), status, code)
+
+
+def test_body_that_says_it_is_no_json_is_not_read(client: FlaskClient) -> None:
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "application/xml"):
+        answer = client.post("/v1/orders", data=json.dumps(ORDER), headers=KEY, content_type=kind)
+        problem(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+@pytest.mark.parametrize("key", ["", "a b", "a,b", "x" * 65, "caf\u00e9"])
+def test_idempotency_key_that_is_none(client: FlaskClient, key: str) -> None:
+    answer = client.post("/v1/positions/square-off", json={}, headers=KEY | {"Idempotency-Key": key})
+    problem(answer, 400, "IDEMPOTENCY_KEY_INVALID")
+
+
+def test_headers_that_come_twice(client: FlaskClient) -> None:
+    """Two keys are no key, two idempotency keys are none: neither is chosen."""
+    good = KEY["X-API-Key"]
+    problem(client.get("/v1/orders", headers=[("X-API-Key", good), ("X-API-Key", good)]), 401, "KEY_REFUSED")
+    twice = [("X-API-Key", good), ("Idempotency-Key", "one"), ("Idempotency-Key", "two")]
+    answer = client.post("/v1/positions/square-off", json={}, headers=twice)
+    problem(answer, 400, "IDEMPOTENCY_KEY_INVALID")
+
+
+def test_answers_are_kept_by_nobody_and_taken_for_nothing_else(client: FlaskClient) -> None:
+    answer = client.get("/v1/indices/NIFTY50/constituents?limit=20", headers=KEY)
+    assert answer.status_code == 200
+    assert (answer.headers["Cache-Control"], answer.headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
+
+
+def test_constituents_come_in_pages(client: FlaskClient) -> None:
+    seen: list[str] = []
+    path = "/v1/indices/NIFTY50/constituents?limit=20&on=2026-01-05"
+    page = client.get(path, headers=KEY).get_json()
+    while True:
+        seen += [member["symbol"] for member in page["constituents"]]
+        if page["next_cursor"] is None:
+            break
+        page = client.get(f"{path}&cursor={page['next_cursor']}", headers=KEY).get_json()
+    assert (len(seen), page["as_of"]) == (50, "2025-09-30")
+    assert seen == sorted(set(seen))
 
 
 def test_redis_away_is_said_at_once(client: FlaskClient) -> None:
@@ -166,9 +230,16 @@ def test_document_has_every_route_and_only_them() -> None:
         (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in create_app(None).url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if rule.endpoint not in ("static", "openapi.spec")
+        if rule.endpoint not in ("static", "openapi.spec", "docs.page", "docs.file")
     }
     assert rules == {(path, method) for path, operations in spec()["paths"].items() for method in operations}
+
+
+def resolved(document: dict[str, Any], reference: str) -> Any:  # noqa: ANN401 - any part of a JSON document
+    part: Any = document
+    for key in reference.split("/"):
+        part = part[key]
+    return part
 
 
 def test_document_is_whole() -> None:
@@ -176,9 +247,7 @@ def test_document_is_whole() -> None:
     document = spec()
     assert document["openapi"] == "3.1.0"
     for reference in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(document)):
-        part: Any = document
-        for key in reference.split("/"):
-            part = part[key]
+        assert resolved(document, reference) is not None
     operations = {
         (path, method): operation
         for path, methods in document["paths"].items()
@@ -186,7 +255,7 @@ def test_document_is_whole() -> None:
     }
     assert len({operation["operationId"] for operation in operations.values()}) == len(operations)
     for (path, _), operation in operations.items():
-        declared = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "path"}
+        declared = {p["name"] for p in operation.get("parameters", ()) if p.get("in") == "path"}
         assert declared == set(re.findall(r"{(\w+)}", path))
         assert operation["summary"]
         if path.startswith("/v1"):

@@ -43,8 +43,9 @@ def people(api: Process) -> dict[Role, Person]:
 
 
 def filled(path: str) -> str:
-    """A path with ids that name nothing."""
-    return re.sub(r"{\w*id}", str(uuid4()), path).replace("{", "").replace("}", "")
+    """A path with ids that name nothing; a stream, which would not end, with symbols that are none."""
+    query = "?symbols=," if path.endswith("/stream") else ""
+    return re.sub(r"{\w*id}", str(uuid4()), path).replace("{", "").replace("}", "") + query
 
 
 def is_public(operation: dict[str, Any]) -> bool:

@@ -33,6 +33,7 @@ def test_defaults() -> None:
         ("FEED_SPEED", "0", "TRADING_FEED_SPEED=0: must be above 0"),
         ("SEED", "-1", "TRADING_SEED=-1: must be a whole number"),
         ("MAX_ORDERS_A_SECOND", "1001", "TRADING_MAX_ORDERS_A_SECOND=1001: must be 1 to 1000 orders in any second"),
+        ("REQUESTS_A_MINUTE", "0", "TRADING_REQUESTS_A_MINUTE=0: must be 1 to 1000000 requests"),
         ("LOG_LEVEL", "LOUD", "TRADING_LOG_LEVEL=LOUD: must be one of DEBUG, INFO, WARNING, ERROR"),
         ("POSTGRES_USER", " ", "TRADING_POSTGRES_USER= : must not be empty"),
     ],

@@ -15,6 +15,7 @@ from trading.risk.checks import Limits
 from trading.storage import orders, queries
 from trading.storage.connection import Connection
 from trading.storage.migrate import _apply, migrations
+from trading.storage.paging import Page
 
 pytestmark = pytest.mark.cluster
 
@@ -75,7 +76,7 @@ def test_old_orders_fold_to_what_their_rows_say(old: Connection) -> None:
 def test_old_orders_go_on(old: Connection) -> None:
     one, _ = orders.replay_open(old)
     orders.append(old, one, Filled("paper", "t2", 6, Decimal(101), AT, Decimal("0.7")))
-    [row] = queries.positions(old, account="ema-crossover")
+    [row] = queries.positions(old, Page(10), account="ema-crossover")
     assert row.position == Position(10, Decimal("1006.20"), Decimal(0), Decimal("0.7"))
 
 

@@ -226,6 +226,7 @@ def test_an_ingress_serves_the_api_by_tls_and_keeps_metrics_inside(recorded: Rec
         ("/v1", "Prefix"),
         ("/health", "Prefix"),
         ("/openapi.json", "Exact"),
+        ("/docs", "Prefix"),
     ]
     assert {p["backend"]["service"]["name"] for p in rule["http"]["paths"]} == {"trading-api"}
     assert it["metadata"]["annotations"] == {"a/b": "30"}

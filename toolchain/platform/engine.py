@@ -47,7 +47,7 @@ def describe(api: str, orders: list[dict[str, Any]], positions: list[dict[str, A
         [
             "",
             f"  The engine trades on paper: {len(orders)} filled orders, {len(positions)} positions (synthetic bars).",
-            f"  API       {api}  (contract: {api}/openapi.json)",
+            f"  API       {api}  (read and try it: {api}/docs)",
             "  API key   pulumi stack output apiKey --show-secrets",
             "  tools     . .local/env   then plain pulumi and kubectl work",
             "",

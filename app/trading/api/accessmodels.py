@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, SecretStr, StrictBool
+from pydantic import Field, SecretStr, StrictBool
 
-from trading.api.schemas import MAX_PAGE, Account, Model
+from trading.api.schemas.base import MAX_PAGE, Account, Model, example
 from trading.security.audit import Link
 from trading.security.passwords import MAX_LENGTH, MIN_LENGTH
 from trading.security.people import KeyRow, User
@@ -45,11 +45,6 @@ ENTRY = {
     "hash": "00" * 32,
 }
 OFFICE = {"network": "203.0.113.0/24", "note": "office"}
-
-
-def example(**values: Any) -> ConfigDict:  # noqa: ANN401 - values of any field
-    """The configuration of a model that has an example in the document."""
-    return ConfigDict(json_schema_extra={"examples": [values]})
 
 
 class Login(Model):

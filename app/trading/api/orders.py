@@ -1,33 +1,48 @@
-"""Routes of orders and positions."""
+"""Routes of orders and trades."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from uuid import UUID
 
 from apiflask import APIBlueprint
+from flask import Response
 
+from trading.api import idempotency, paging
+from trading.api.access import own_account, principal, requires
+from trading.api.accounts import mine, must_exist
 from trading.api.deps import dependencies
 from trading.api.problems import refuse
-from trading.api.schemas import (
+from trading.api.schemas.base import PageQuery
+from trading.api.schemas.orders import (
+    CancelOrders,
+    ChargesOut,
     EventList,
     EventOut,
+    ModifyOrder,
     OrderList,
     OrderOut,
     OrderQuery,
+    OrdersOut,
     PlaceOrder,
-    PositionList,
-    PositionOut,
-    PositionQuery,
+    PreviewOut,
+    Ticket,
+    TradeList,
+    TradeOut,
+    TradeQuery,
 )
-from trading.domain.orders import Mode, OrderRequest, Status
+from trading.domain.orders import Change, Mode, Order, OrderRequest, Status
+from trading.risk.checks import Denial
+from trading.security.principal import Role
 from trading.storage import queries
 from trading.storage.connection import Connection
-from trading.storage.orders import place
+from trading.storage.orders import cancel_all, place, request_cancel, request_modify
+from trading.storage.preview import preview
 
 blueprint = APIBlueprint("orders", __name__, tag="orders")
-ACCOUNT = "main"  # the one account of the API's key holders
 
 
 @blueprint.post("/orders")
+@requires(Role.TRADER)
 @blueprint.input(PlaceOrder)
 @blueprint.output(OrderOut, status_code=201, description="The order is booked and will be traded.")
 @blueprint.doc(
@@ -42,22 +57,10 @@ def place_order(json_data: PlaceOrder) -> tuple[OrderOut, int]:
 
     Safe to repeat: the same client order id with the same content makes one order and always gives it back.
     """
-    request = OrderRequest(
-        account=ACCOUNT,
-        client_order_id=json_data.client_order_id,
-        symbol=json_data.symbol,
-        side=json_data.side,
-        order_type=json_data.type,
-        product=json_data.product,
-        time_in_force=json_data.time_in_force,
-        quantity=json_data.quantity,
-        limit_price=json_data.limit_price,
-        trigger_price=json_data.trigger_price,
-        market_protection_percent=json_data.protection(),
-        mode=Mode.PAPER,
-    )
+    request = _request(json_data, json_data.client_order_id)
 
     def work(connection: Connection) -> tuple[queries.OrderRow | None, bool]:
+        must_exist(connection, request.account)
         with connection.writing():
             order, is_new = place(connection, request, dependencies().limits, paced=False)
         return queries.order(connection, order.order_id), is_new
@@ -71,49 +74,174 @@ def place_order(json_data: PlaceOrder) -> tuple[OrderOut, int]:
     return OrderOut.of(row), HTTPStatus.CREATED if is_new else HTTPStatus.OK
 
 
+@blueprint.post("/orders/preview")
+@requires(Role.VIEWER)
+@blueprint.input(Ticket)
+@blueprint.output(PreviewOut)
+@blueprint.doc(responses={422: "The order is wrong by itself."})
+def preview_order(json_data: Ticket) -> PreviewOut:
+    """Tell what an order would cost and whether the risk check would let it pass. Nothing is booked."""
+    request = _request(json_data, "preview")
+
+    def work(connection: Connection) -> PreviewOut:
+        must_exist(connection, request.account)
+        found = preview(connection, request, dependencies().limits)
+        charges = found.charges
+        items = {name: getattr(charges, name) for name in ChargesOut.model_fields} if charges else None
+        return PreviewOut(
+            is_allowed=found.denial is None,
+            code=found.denial.code if found.denial else None,
+            detail=found.denial.detail if found.denial else None,
+            price=found.price,
+            value=found.value,
+            charges=ChargesOut(**items) if items else None,
+            buying_power=found.buying_power,
+            position=found.position,
+        )
+
+    return dependencies().database.run(work)
+
+
+@blueprint.post("/orders/cancel")
+@requires(Role.TRADER)
+@blueprint.input(CancelOrders)
+@blueprint.output(OrdersOut, status_code=202, description="These are on their way to be cancelled.")
+@idempotency.keyed
+def cancel_orders(json_data: CancelOrders) -> Response:
+    """Ask for all open orders of an account to be cancelled, or for those of a symbol."""
+    account = own_account(json_data.account)
+
+    def work(connection: Connection) -> OrdersOut:
+        return shown(connection, cancel_all(connection, account, json_data.symbol, json_data.reason))
+
+    return idempotency.once(HTTPStatus.ACCEPTED, work)
+
+
 @blueprint.get("/orders")
+@requires(Role.VIEWER)
 @blueprint.input(OrderQuery, location="query")
 @blueprint.output(OrderList)
 def list_orders(query_data: OrderQuery) -> OrderList:
     """List orders, newest first."""
-    rows = dependencies().database.run(
-        lambda connection: queries.orders(
-            connection,
-            account=query_data.account,
-            symbol=query_data.symbol,
-            status=query_data.status,
-            before=query_data.cursor,
-            limit=query_data.limit,
-        )
-    )
-    more = len(rows) == query_data.limit
-    return OrderList(orders=[OrderOut.of(row) for row in rows], next_cursor=rows[-1].number if more else None)
+    page = paging.asked(query_data, paging.number)
+    filters = {
+        "account": mine(query_data.account),
+        "symbol": query_data.symbol,
+        "status": query_data.status,
+        "strategy_id": query_data.strategy_id,
+        "is_open": query_data.is_open,
+    }
+    found = dependencies().database.run(lambda connection: queries.orders(connection, page, **filters))
+    rows, cursor = paging.shown(found, query_data, lambda row: (row.number,))
+    return OrderList(orders=[OrderOut.of(row) for row in rows], next_cursor=cursor)
 
 
 @blueprint.get("/orders/<uuid:order_id>")
+@requires(Role.VIEWER)
 @blueprint.output(OrderOut)
 def get_order(order_id: UUID) -> OrderOut:
     """Get one order."""
-    row = dependencies().database.run(lambda connection: queries.order(connection, order_id))
-    if row is None:
-        refuse(HTTPStatus.NOT_FOUND, "ORDER_NOT_FOUND", "there is no order with this id")
+    return OrderOut.of(dependencies().database.run(lambda connection: _own(connection, order_id)))
+
+
+@blueprint.patch("/orders/<uuid:order_id>")
+@requires(Role.TRADER)
+@blueprint.input(ModifyOrder)
+@blueprint.output(OrderOut, status_code=202, description="The new terms are on their way to the venue.")
+@blueprint.doc(
+    responses={
+        409: "It has ended (`ORDER_OVER`), or waits for an answer of the venue (`ORDER_BUSY`).",
+        422: "The new terms do not suit the order, or are denied by the risk check (`RISK_*`).",
+    }
+)
+def modify_order(order_id: UUID, json_data: ModifyOrder) -> OrderOut:
+    """Ask for other terms of an open order. What the venue makes of them is told by its events."""
+
+    change = Change(json_data.quantity, json_data.limit_price, json_data.trigger_price)
+
+    def work(connection: Connection) -> tuple[queries.OrderRow, Denial | None]:
+        _own(connection, order_id)
+        with connection.writing():
+            _, denial = request_modify(connection, order_id, change, dependencies().limits)
+        return _own(connection, order_id), denial
+
+    row, denial = dependencies().database.run(work)
+    if denial:
+        refuse(HTTPStatus.UNPROCESSABLE_ENTITY, denial.code, denial.detail, order_id=order_id)
     return OrderOut.of(row)
 
 
+@blueprint.post("/orders/<uuid:order_id>/cancel")
+@requires(Role.TRADER)
+@blueprint.output(OrderOut, status_code=202, description="The cancel is on its way, or was already.")
+@blueprint.doc(responses={409: "The order has ended otherwise (`ORDER_OVER`)."})
+def cancel_order(order_id: UUID) -> OrderOut:
+    """Ask for an open order to be cancelled; safe to repeat. Fills may still come until the venue has answered."""
+    who = principal().name
+
+    def work(connection: Connection) -> queries.OrderRow:
+        _own(connection, order_id)
+        with connection.writing():
+            request_cancel(connection, order_id, f"asked for by {who}")
+        return _own(connection, order_id)
+
+    return OrderOut.of(dependencies().database.run(work))
+
+
 @blueprint.get("/orders/<uuid:order_id>/events")
+@requires(Role.VIEWER)
+@blueprint.input(PageQuery, location="query")
 @blueprint.output(EventList)
-def get_order_events(order_id: UUID) -> EventList:
+def list_order_events(order_id: UUID, query_data: PageQuery) -> EventList:
     """List the events of an order: the facts that its state follows from."""
-    rows = dependencies().database.run(lambda connection: queries.events(connection, order_id))
-    if not rows:
+    page = paging.asked(query_data, paging.number)
+
+    def work(connection: Connection) -> list[queries.EventRow]:
+        _own(connection, order_id)
+        return queries.events(connection, order_id, page)
+
+    rows, cursor = paging.shown(dependencies().database.run(work), query_data, lambda row: (row.seq,))
+    return EventList(events=[EventOut.of(row) for row in rows], next_cursor=cursor)
+
+
+@blueprint.get("/trades")
+@requires(Role.VIEWER)
+@blueprint.input(TradeQuery, location="query")
+@blueprint.output(TradeList)
+def list_trades(query_data: TradeQuery) -> TradeList:
+    """List trades, newest first."""
+    page = paging.asked(query_data, paging.time, paging.uuid, paging.number)
+    filters = {"account": mine(query_data.account), "symbol": query_data.symbol, "id": query_data.order_id}
+    found = dependencies().database.run(lambda connection: queries.trades(connection, page, **filters))
+    rows, cursor = paging.shown(found, query_data, lambda row: (row.recorded_at, row.order_id, row.seq))
+    return TradeList(trades=[TradeOut.of(row) for row in rows], next_cursor=cursor)
+
+
+def shown(connection: Connection, orders: Sequence[Order]) -> OrdersOut:
+    """The body for orders that have just been made or changed."""
+    rows = [queries.order(connection, order.order_id) for order in orders]
+    return OrdersOut(orders=[OrderOut.of(row) for row in rows if row])
+
+
+def _request(ticket: Ticket, client_order_id: str) -> OrderRequest:
+    return OrderRequest(
+        account=own_account(ticket.account),
+        client_order_id=client_order_id,
+        symbol=ticket.symbol,
+        side=ticket.side,
+        order_type=ticket.type,
+        product=ticket.product,
+        time_in_force=ticket.time_in_force,
+        quantity=ticket.quantity,
+        limit_price=ticket.limit_price,
+        trigger_price=ticket.trigger_price,
+        market_protection_percent=ticket.protection(),
+        mode=Mode.PAPER,
+    )
+
+
+def _own(connection: Connection, order_id: UUID) -> queries.OrderRow:
+    row = queries.order(connection, order_id)
+    if row is None or not principal().may_use(row.order.request.account):
         refuse(HTTPStatus.NOT_FOUND, "ORDER_NOT_FOUND", "there is no order with this id")
-    return EventList(events=[EventOut.of(row) for row in rows])
-
-
-@blueprint.get("/positions")
-@blueprint.input(PositionQuery, location="query")
-@blueprint.output(PositionList)
-def list_positions(query_data: PositionQuery) -> PositionList:
-    """List positions."""
-    rows = dependencies().database.run(lambda connection: queries.positions(connection, account=query_data.account))
-    return PositionList(positions=[PositionOut.of(row) for row in rows])
+    return row

@@ -1,6 +1,7 @@
 """Errors as problem+json (RFC 9457) with stable codes; input values are never repeated."""
 
 import logging
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, NoReturn
@@ -8,30 +9,14 @@ from typing import Any, NoReturn
 from apiflask import APIFlask, HTTPError
 from flask import Response
 
-from trading.api.schemas import FieldProblem, Problem
+from trading.api.codes import status_of
+from trading.api.schemas.base import FieldProblem, Problem
 from trading.domain.errors import TradingError
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
-
-STATUS_OF_CODE = {
-    "ORDER_INVALID": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "CLIENT_ORDER_ID_REUSED": HTTPStatus.CONFLICT,
-    "STORAGE_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
-    "OUTCOME_UNKNOWN": HTTPStatus.SERVICE_UNAVAILABLE,
-    "CACHE_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
-    "CREDENTIALS": HTTPStatus.SERVICE_UNAVAILABLE,
-    "TOKEN_REFUSED": HTTPStatus.UNAUTHORIZED,
-    "SIGNATURE_REFUSED": HTTPStatus.UNAUTHORIZED,
-    "ADDRESS_REFUSED": HTTPStatus.FORBIDDEN,
-    "ALLOWLIST_UNKNOWN": HTTPStatus.SERVICE_UNAVAILABLE,
-    "NETWORK_INVALID": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "LOGIN_BUSY": HTTPStatus.SERVICE_UNAVAILABLE,
-    "PASSWORD_INVALID": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "USER_EXISTS": HTTPStatus.CONFLICT,
-    "USER_NOT_FOUND": HTTPStatus.NOT_FOUND,
-}
+NAMED = re.compile(r"[A-Za-z0-9_.]{1,80}")  # of our own fields; a name that a request has made up is not repeated
 
 
 def refuse(
@@ -46,6 +31,11 @@ def refuse(
     raise HTTPError(status, message=code, detail=detail, headers=headers, extra_data=extra)
 
 
+def named(field: str) -> str:
+    """The name of a field, or `?` for one that a request has made up."""
+    return field if NAMED.fullmatch(field) else "?"
+
+
 def install(app: APIFlask) -> None:
     """Make every error of an app a problem."""
     app.error_processor(_http_error)
@@ -57,7 +47,7 @@ def _http_error(error: HTTPError) -> Response:
     status = HTTPStatus(error.status_code)
     if isinstance(error.detail, dict) and error.detail:
         errors = [
-            FieldProblem(field=field, rule=rule)
+            FieldProblem(field=named(field), rule=rule)
             for fields in error.detail.values()
             for field, rules in fields.items()
             for rule in rules
@@ -73,7 +63,7 @@ def _http_error(error: HTTPError) -> Response:
 
 
 def _trading_error(error: TradingError) -> Response:
-    status = STATUS_OF_CODE.get(error.code)
+    status = status_of(error.code)
     if status is None:
         return _unexpected(error)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:

@@ -1,16 +1,21 @@
-"""Routes without a key: health and metrics."""
+"""Routes of the process itself: health and metrics without a key, and its version."""
 
 from apiflask import APIBlueprint
 from flask import Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from trading import __version__
+from trading.api.access import requires
 from trading.api.deps import dependencies
-from trading.api.schemas import Health
+from trading.api.schemas.system import Health, VersionOut
 from trading.domain.errors import TradingError
+from trading.domain.orders import Mode
+from trading.security.principal import Role
 from trading.services.health import OK, answer
-from trading.storage.migrate import is_current
+from trading.storage.migrate import is_current, migrations
 
 blueprint = APIBlueprint("system", __name__, tag="system")
+known = APIBlueprint("version", __name__, tag="system")  # for those who have a key
 DATABASE_DEADLINE_S = 1.0
 
 
@@ -34,6 +39,14 @@ def ready() -> Response:
 def metrics() -> Response:
     """Metrics of this process."""
     return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+@known.get("/version")
+@requires(Role.VIEWER)
+@known.output(VersionOut)
+def get_version() -> VersionOut:
+    """Tell what runs here."""
+    return VersionOut(version=__version__, schema_version=migrations()[-1].version, mode=Mode.PAPER)
 
 
 def _answer(checks: dict[str, str]) -> Response:

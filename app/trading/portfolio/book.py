@@ -6,7 +6,7 @@ profit are what netting would give as well; only the split into realised and unr
 while two strategies hold opposite sides.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
@@ -110,23 +110,28 @@ class Book:
         return (item for item in self._positions.items() if account is None or item[0].account == account)
 
     def _sum(self, items: Iterator[tuple[BookKey, Position]]) -> Summary:
-        realised = unrealised = charges = cash = book_cost = gross = net = ZERO
-        for key, position in items:
-            realised += position.realised_pnl
-            charges += position.charges
-            cash += position.cash
-            if position.quantity:
-                value = self._marks[key.symbol] * position.quantity
-                unrealised += value - position.cost
-                book_cost += abs(position.cost)
-                gross += abs(value)
-                net += value
-        return Summary(
-            realised_pnl=realised,
-            unrealised_pnl=unrealised,
-            charges=charges,
-            cash=cash,
-            book_cost=book_cost,
-            gross_exposure=gross,
-            net_exposure=net,
-        )
+        return summarise((position, self._marks[key.symbol]) for key, position in items)
+
+
+def summarise(positions: Iterable[tuple[Position, Decimal]]) -> Summary:
+    """Sums over positions, each with the price that its symbol is worth."""
+    realised = unrealised = charges = cash = book_cost = gross = net = ZERO
+    for position, price in positions:
+        realised += position.realised_pnl
+        charges += position.charges
+        cash += position.cash
+        if position.quantity:
+            value = price * position.quantity
+            unrealised += value - position.cost
+            book_cost += abs(position.cost)
+            gross += abs(value)
+            net += value
+    return Summary(
+        realised_pnl=realised,
+        unrealised_pnl=unrealised,
+        charges=charges,
+        cash=cash,
+        book_cost=book_cost,
+        gross_exposure=gross,
+        net_exposure=net,
+    )

@@ -8,6 +8,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from trading.api.app import create_app
 from trading.api.deps import Dependencies
+from trading.api.stream import Streams
 from trading.cache.client import Cache
 from trading.risk.checks import Limits
 from trading.security.access import Access
@@ -20,7 +21,7 @@ from trading.settings import Settings
 from trading.storage.connection import logins
 from trading.storage.database import Database
 
-THREADS = 8
+THREADS = 12  # of which streams of quotes keep four at most
 CONNECTIONS = 4
 GRACEFUL_S = 20
 KINDS = ("postgres-app", "redis-app", "api", "jwt")
@@ -40,6 +41,7 @@ class ApiServer(BaseApplication):  # type: ignore[misc]
     def __init__(self, settings: Settings, address: tuple[str, int]) -> None:
         self._settings = settings
         self._address = address
+        self._streams = Streams()
         super().__init__()
 
     def load_config(self) -> None:
@@ -56,6 +58,7 @@ class ApiServer(BaseApplication):  # type: ignore[misc]
             "control_socket_disable": True,
             "logconfig_dict": LOGGING,
             "proc_name": "trading-api",
+            "post_worker_init": lambda worker: self._streams.until(lambda: not worker.alive),
             "worker_exit": lambda _arbiter, worker: worker.app.close(),
         }
         for name, value in options.items():
@@ -84,7 +87,19 @@ class ApiServer(BaseApplication):  # type: ignore[misc]
         self._allowlist_watch.start()
         access, signing = Access.of(tokens), self._settings.signing
         limits = Limits(max_orders_a_second=self._settings.max_orders_a_second)
-        return create_app(Dependencies(self._database, self._cache, keys, limits, access, allowlist, signing))
+        return create_app(
+            Dependencies(
+                self._database,
+                self._cache,
+                keys,
+                limits,
+                access,
+                allowlist,
+                signing,
+                requests_a_minute=self._settings.requests_a_minute,
+                streams=self._streams,
+            )
+        )
 
     def close(self) -> None:
         """Close what `load` has opened."""

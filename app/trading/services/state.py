@@ -2,12 +2,12 @@
 
 import psycopg
 
-from trading.risk.killswitch import STRICTNESS, Cause, KillSwitchError, Role, TradingState, reset, tighten
+from trading.risk.killswitch import KillSwitchError, TradingState
 from trading.security.credentials import MountedCredential
 from trading.settings import Settings
 from trading.storage.connection import Connection, logins
 from trading.storage.errors import StorageUnavailable
-from trading.storage.tradingstate import lock_state, record, trading_state
+from trading.storage.tradingstate import change_state, trading_state
 
 
 def state(settings: Settings, to: TradingState | None, reason: str, actor: str) -> TradingState:
@@ -27,15 +27,7 @@ def state(settings: Settings, to: TradingState | None, reason: str, actor: str) 
             if not reason.strip():
                 raise KillSwitchError("reason: is empty; say why, with --reason")
             with connection.writing():
-                before = lock_state(connection)
-                if STRICTNESS[to] > STRICTNESS[before]:
-                    change = tighten(before, to, Cause.OPERATOR, reason, actor)
-                elif to is before:
-                    change = None
-                else:
-                    change = reset(before, to, reason=reason, actor=actor, role=Role.RISK_MANAGER)
-                if change:
-                    record(connection, change)
+                change_state(connection, to, reason=reason, actor=actor)
             return to
     except psycopg.OperationalError as error:
         raise StorageUnavailable(f"no writable PostgreSQL answers: {str(error).strip().splitlines()[0]}") from error

@@ -1,6 +1,6 @@
 """The kill switch's changes in PostgreSQL: append-only, the newest is the state."""
 
-from trading.risk.killswitch import Change, TradingState
+from trading.risk.killswitch import STRICTNESS, Cause, Change, KillSwitchError, Role, TradingState, reset, tighten
 from trading.storage.connection import Connection
 
 LOCK = "SELECT pg_advisory_xact_lock(7301003)"  # one change at a time, so that each is made on the state before it
@@ -25,3 +25,22 @@ def record(connection: Connection, change: Change) -> None:
         "SELECT coalesce(max(seq), 0) + 1, %s, %s, %s, %s FROM trading_state_event",
         (change.state.value, change.cause.value, change.reason, change.actor),
     )
+
+
+def change_state(connection: Connection, to: TradingState, *, reason: str, actor: str) -> None:
+    """Change the state inside a transaction, for somebody who may; the same state again is no change.
+
+    Raises:
+        KillSwitchError: no reason is given.
+    """
+    if not reason.strip():
+        raise KillSwitchError("reason: is empty; say why")
+    before = lock_state(connection)
+    if to is before:
+        return
+    if STRICTNESS[to] > STRICTNESS[before]:
+        change = tighten(before, to, Cause.OPERATOR, reason, actor)
+    else:
+        change = reset(before, to, reason=reason, actor=actor, role=Role.RISK_MANAGER)
+    if change:
+        record(connection, change)

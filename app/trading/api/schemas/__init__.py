@@ -1,0 +1,1 @@
+"""Bodies and parameters of the API, a module a resource."""
