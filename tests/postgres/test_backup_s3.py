@@ -1,12 +1,15 @@
 """Archive, back up and restore through an S3-compatible store with TLS, by the configuration of the component."""
 
+import asyncio
 import contextlib
 import json
 import os
+import queue
 import re
 import signal
 import ssl
 import subprocess
+import threading
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,7 +27,7 @@ from toolchain.kit.paths import ROOT
 
 pytestmark = pytest.mark.server
 
-NAME, BUCKET, PASSPHRASE = "store.test", "backups", "a passphrase of the tests"
+NAME, BUCKET, PASSPHRASE = "localhost", "backups", "a passphrase of the tests"
 FOLDER = "/run/patroni/pgbackrest"  # stands in for the ConfigMap's folder
 SETTINGS = {f"PGBACKREST_{name}": value for name, value in {
     "CONFIG": f"{FOLDER}/member.conf", "CONFIG_INCLUDE_PATH": str(secrets_folder(PATHS)), "LOCK_PATH": f"{FOLDER}/lock",
@@ -55,7 +58,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     make += ["-addext", f"subjectAltName=DNS:{NAME}", "-keyout", str(key), "-out", str(certificate)]
     subprocess.run(make, check=True, capture_output=True)
     run = [str(ROOT / ".local/uv/bin/uv"), "run", "--quiet", "--frozen", "--isolated", "--only-group", "s3"]
-    serve = ["moto_server", "-H", "127.0.0.1", "-p", "0", "-c", str(certificate), "-k", str(key)]
+    serve = ["moto_server", "-H", "127.0.0.1", "-p", "0"]
     log_read, log_write = os.pipe()
     with subprocess.Popen(
         [*run, *serve], cwd=ROOT, stdout=log_write, stderr=log_write, start_new_session=True
@@ -63,16 +66,16 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         os.close(log_write)
         try:
             text = ""
-            while not (found := re.search(r"https://127\.0\.0\.1:(\d+)", text)):
+            while not (found := re.search(r"http://127\.0\.0\.1:(\d+)", text)):
                 part = os.read(log_read, 4096).decode()
                 assert part, f"the store ended: {text}"
                 text += part
-            trusted = ssl.create_default_context(cafile=str(certificate))
-            trusted.check_hostname = False
-            url = f"https://127.0.0.1:{found[1]}/{BUCKET}"
-            urllib.request.urlopen(urllib.request.Request(url, method="PUT"), context=trusted, timeout=30).close()
+            url = f"http://127.0.0.1:{found[1]}/{BUCKET}"
+            urllib.request.urlopen(urllib.request.Request(url, method="PUT"), timeout=30).close()
             drain = subprocess.Popen(["cat"], stdin=log_read, stdout=subprocess.DEVNULL)
-            yield Store(certificate.read_text(), int(found[1]), server)
+            secured = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            secured.load_cert_chain(certificate, key)
+            yield Store(certificate.read_text(), front(secured, int(found[1])), server)
             drain.terminate()
             drain.wait()
         finally:
@@ -80,6 +83,36 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
                 os.killpg(server.pid, signal.SIGCONT)
                 os.killpg(server.pid, signal.SIGTERM)
             os.close(log_read)
+
+
+def front(secured: ssl.SSLContext, behind: int) -> int:
+    """TLS before the store, ended in order: the store's own server breaks it off, which pgBackRest rightly refuses."""
+
+    async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while part := await source.read(1 << 16):
+                target.write(part)
+                await target.drain()
+
+    async def serve(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        inner, outer = await asyncio.open_connection("127.0.0.1", behind)
+        sending = asyncio.ensure_future(copy(source, outer))
+        await copy(inner, target)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        for writer in (outer, target):
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def run() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=secured)
+        ports.put(int(server.sockets[0].getsockname()[1]))
+        await server.serve_forever()
+
+    ports: queue.Queue[int] = queue.Queue()
+    threading.Thread(target=lambda: asyncio.run(run()), daemon=True).start()
+    return ports.get(timeout=30)
 
 
 @pytest.fixture
