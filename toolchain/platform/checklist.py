@@ -12,7 +12,16 @@ import yaml
 
 from components.credentials.args import KINDS
 from components.credentials.registry import RegistryLogin
-from stacks.secrets import DEFAULT_TLS_SECRET, LOGIN_KEYS, SECRET_KEYS, reasons, set_command, tls_keeper
+from stacks.secrets import (
+    DEFAULT_TLS_SECRET,
+    LOGIN_KEYS,
+    PASSPHRASE_KEY,
+    SECRET_KEYS,
+    STORE_KEYS,
+    reasons,
+    set_command,
+    tls_keeper,
+)
 from toolchain.kit.console import result
 from toolchain.platform.stack import config_file
 from toolchain.render.stackfile import StackFile, read
@@ -68,7 +77,7 @@ def checklist(stack: str, file: StackFile, settings: Mapping[str, object]) -> li
         state: State = "encrypted" if key in file.encrypted else "plain text" if value else "missing"
         if state == "missing" and key not in needed:
             state = "not needed"
-        purpose = needed.get(key, "images are local" if key in LOGIN_KEYS else _other_keeper(file.values))
+        purpose = needed.get(key) or _idle(key, file.values)
         rows.append(Row(name=key, state=state, where=where, needed_for=purpose, command=set_command(key, stack)))
     return [*rows, *_certificate(file.values), _generated(file.values)]
 
@@ -85,6 +94,17 @@ def _encryption(stack: str, where: str, settings: Mapping[str, object]) -> Row:
         needed_for=f"{provider} encrypts the others" if provider else "made by stack init; Pulumi Cloud needs no entry",
         command="" if provider else f"pulumi stack init {stack}",
     )
+
+
+def _idle(key: str, values: Mapping[str, object]) -> str:
+    """Why a secret need not be set."""
+    if key in LOGIN_KEYS:
+        return "images are local"
+    if key in STORE_KEYS:
+        return "backups go to no S3 store"
+    if key == PASSPHRASE_KEY:
+        return "one is made; set it to go on with a repository that is there already"
+    return _other_keeper(values)
 
 
 def _other_keeper(values: Mapping[str, object]) -> str:
