@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trading.domain.instruments import Instrument
-from trading.marketdata.bars import Bar, Step
+from trading.marketdata.bars import IST, Bar, Step
 from trading.marketdata.rows import MarketDataError
 from trading.marketdata.source import Source
 
@@ -76,7 +76,7 @@ class Columns:
     """All bars of a source.
 
     Attributes:
-        times: of the steps; the first one's number is 1.
+        times: of the steps, in IST; the first one's number is 1.
     """
 
     feed_id: str
@@ -125,7 +125,7 @@ def load(source: Source, steps: int | None = None) -> Columns:
     times: list[datetime] = []
     rows: dict[str, list[tuple[int, ...]]] = {}
     for step in source.steps(1) if steps is None else islice(source.steps(1), steps):
-        times.append(step.at)
+        times.append(step.at.astimezone(IST))
         for bar in step.bars:
             four = (_paise(bar, price) for price in (bar.open, bar.high, bar.low, bar.close))
             rows.setdefault(bar.symbol, []).append((step.number, *four, bar.volume))

@@ -11,7 +11,7 @@ from trading.backtest.columns import Column, Columns, Floats
 from trading.domain.orders import Product
 from trading.execution.desk import FLAT_FROM
 from trading.execution.sizing import DRIFT
-from trading.marketdata.bars import IST, Step
+from trading.marketdata.bars import Step
 from trading.marketdata.history import History, Market
 from trading.strategies.base import Strategy, Target
 
@@ -117,15 +117,12 @@ def arrays_of(strategy: Strategy, columns: Columns) -> Mapping[str, Floats] | No
     """What a strategy wants, by symbol and bar, as the desk would hear it; None when it cannot say it in arrays."""
     if not isinstance(strategy, Vectorised):
         return None
-    late = np.array([at.astimezone(IST).time() >= FLAT_FROM for at in columns.times])
+    intraday = strategy.product is Product.MIS
+    late = np.array([at.time() >= FLAT_FROM for at in columns.times]) if intraday else np.zeros(0, bool)
     wants = {}
     for symbol, column in columns.columns.items():
         shares = strategy.signals(column)
-        if strategy.product is Product.MIS:
-            shares = np.where(late[column.steps - 1], 0.0, shares)
-        else:
-            shares = np.maximum(shares, 0.0)
-        wants[symbol] = shares
+        wants[symbol] = np.where(late[column.steps - 1], 0.0, shares) if intraday else np.maximum(shares, 0.0)
     return wants
 
 

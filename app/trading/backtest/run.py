@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 from trading.backtest.columns import Columns, Floats
 from trading.backtest.ledger import MemoryLedger, Trade
@@ -23,7 +24,6 @@ from trading.execution.desk import Desk, book_reports, decide
 from trading.execution.paper import PaperBroker
 from trading.execution.scenario import Scenario
 from trading.execution.sizing import CAPITAL
-from trading.marketdata.bars import IST
 from trading.marketdata.history import History
 from trading.portfolio.equity import EquityPoint
 from trading.risk.checks import Limits
@@ -205,15 +205,15 @@ def _check(columns: Columns, setup: Setup) -> None:
         raise BacktestError("strategies: there is none; name one at least")
     if len(set(names)) != len(names):
         raise BacktestError(f"strategies={', '.join(names)}: two have the same name; rename one")
-    shortest = min((b - a for a, b in zip(columns.times, columns.times[1:], strict=False)), default=timedelta(0))
-    for strategy in setup.strategies:
-        if strategy.product is Product.MIS and shortest > INTRADAY:
-            raise BacktestError(
-                f"strategy={strategy.name}: trades intraday, bars are {shortest} apart; give bars of an hour or less"
-            )
+    intraday = [strategy.name for strategy in setup.strategies if strategy.product is Product.MIS]
+    shortest = min((b - a for a, b in pairwise(columns.times)), default=timedelta(0)) if intraday else timedelta(0)
+    if shortest > INTRADAY:
+        raise BacktestError(
+            f"strategy={intraday[0]}: trades intraday, bars are {shortest} apart; give bars of an hour or less"
+        )
 
 
 def _session_ends(columns: Columns) -> list[int]:
     """Numbers of the last steps of the days in India, ascending."""
-    days = [at.astimezone(IST).toordinal() for at in columns.times]
+    days = [at.toordinal() for at in columns.times]
     return [n for n, (day, after) in enumerate(zip(days, [*days[1:], 0], strict=True), start=1) if day != after]
