@@ -1,4 +1,4 @@
-"""Every adapter that we ship, held to the contract of `broker_contract`."""
+"""Every adapter that we ship, held to the contract of `test_broker_contract`."""
 
 import itertools
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.broker_contract import Bench, BrokerContract, VenueContract
 from tests.app.memory_books import MemoryBooks
+from tests.app.test_broker_contract import Bench, BrokerContract, VenueContract
 from tests.app.test_domain import AT
 from tests.app.test_paper import BROKER, MINUTE, bar
 from tests.app.venue_server import Fault, VenueServer, mount

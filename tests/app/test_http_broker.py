@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.app.broker_contract import BETTER, FAR, Bench
+from tests.app.test_broker_contract import BETTER, FAR, Bench
 from tests.app.test_brokers import TIMEOUT_S, broker, server
 from tests.app.test_domain import AT, STOP
 from tests.app.venue_server import LOST_IN_DOUBT, SECRET, Fault, VenueServer, mount, post

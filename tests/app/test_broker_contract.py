@@ -1,4 +1,4 @@
-"""What every broker adapter must do. Make a subclass of `BrokerContract` for yours and give it a `bench`.
+"""What every broker adapter must do. Make a subclass of `BrokerContract` for yours, named `Test…`, with a `bench`.
 
 docs/engine/brokers.md goes through it. Nothing here knows how an adapter speaks to its venue.
 """
