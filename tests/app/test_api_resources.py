@@ -120,6 +120,11 @@ def test_parameters_are_held_to_the_rules_of_their_kind(api: Api) -> None:
     assert kinds["ema"]["parameters"]["properties"].keys() >= {"fast", "slow"}
     backtest = {"strategies": [{"kind": "ema", "parameters": {"fast": 0}}], "steps": 50}
     api.refused(api.call("POST", "/backtests", backtest), 422, "STRATEGY_INVALID")
+    crossed = {"strategies": [{"kind": "ema"}], "steps": 50, "sweep": {"fast": [10, 500]}}
+    api.refused(api.call("POST", "/backtests", crossed), 422, "BACKTEST_INVALID")
+    elsewhere = {"strategies": [{"kind": "ema"}], "data": "passwd", "steps": 50}
+    api.refused(api.call("POST", "/backtests", elsewhere), 422, "REQUEST_INVALID")
+    assert api.get("/backtests")["backtests"] == []
     backtest = {"strategies": [{"kind": "nothing"}], "steps": 50}
     api.refused(api.call("POST", "/backtests", backtest), 422, "STRATEGY_INVALID")
 

@@ -20,6 +20,8 @@ from trading.api.schemas.backtests import (
     SubmitBacktest,
 )
 from trading.api.strategies import must_suit
+from trading.backtest.spec import parse
+from trading.domain.errors import TradingError
 from trading.security.principal import Role
 from trading.storage import listings
 from trading.storage.backtestqueue import submit
@@ -39,6 +41,11 @@ def submit_backtest(json_data: SubmitBacktest) -> Response:
     for number, strategy in enumerate(json_data.strategies):
         must_suit(strategy.kind, strategy.parameters, f"strategies.{number}.parameters")
     spec = json_data.model_dump(mode="json", exclude_none=True)
+    try:
+        parse(spec)  # what the scheduler will do first, so that nobody waits for a refusal
+    except TradingError:
+        text = "a strategy or a combination of the sweep cannot be built"
+        refuse(HTTPStatus.UNPROCESSABLE_ENTITY, "BACKTEST_INVALID", text)
 
     def work(connection: Connection) -> BacktestOut:
         submit(connection, backtest_id, submitted_by=who, spec=spec)

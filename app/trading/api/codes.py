@@ -68,6 +68,7 @@ CODES = {
     "REQUEST_INVALID": Code(INVALID, "Fields break rules; `errors` names each field and its rule."),
     "ORDER_INVALID": Code(INVALID, "The order is wrong by itself: its prices do not suit its type and side."),
     "STRATEGY_INVALID": Code(INVALID, "Parameters do not suit the kind of strategy; `errors` names each field."),
+    "BACKTEST_INVALID": Code(INVALID, "A strategy or a combination of the sweep cannot be built."),
     "STRATEGY_REASON": Code(INVALID, "A change of a strategy needs a reason."),
     "ACCOUNT_UNKNOWN": Code(INVALID, "A user is given an account that is not there."),
     "PASSWORD_INVALID": Code(INVALID, "The new password is too weak."),

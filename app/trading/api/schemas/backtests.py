@@ -6,9 +6,10 @@ from math import prod
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from trading.api.schemas.base import Amount, At, Fraction, Model, Name, Page, PageQuery, example
+from trading.backtest.options import NAMED
 
 SPEC: dict[str, Any] = {
     "strategies": [{"kind": "ema", "parameters": {"fast": 10, "slow": 30}}],
@@ -64,6 +65,13 @@ class SubmitBacktest(Model):
     capital: Amount = Field(default=Decimal(1_000_000), ge=1000, le=10**12, description="Rupees of each strategy.")
     sweep: dict[ParameterName, list[bool | int | float | str]] = Field(default={}, max_length=5)
     walk_forward: WalkForwardIn | None = None
+
+    @field_validator("data")
+    @classmethod
+    def _has_a_name(cls, data: str) -> str:
+        if data not in NAMED:
+            raise ValueError(f"must be one of {', '.join(NAMED)}; files are for the command line")
+        return data
 
     @model_validator(mode="after")
     def _size(self) -> Self:
