@@ -1,15 +1,12 @@
 """Archive, back up and restore through an S3-compatible store with TLS, by the configuration of the component."""
 
-import asyncio
 import contextlib
 import json
 import os
-import queue
 import re
 import signal
-import ssl
 import subprocess
-import threading
+import sys
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -73,9 +70,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
             url = f"http://127.0.0.1:{found[1]}/{BUCKET}"
             urllib.request.urlopen(urllib.request.Request(url, method="PUT"), timeout=30).close()
             drain = subprocess.Popen(["cat"], stdin=log_read, stdout=subprocess.DEVNULL)
-            secured = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            secured.load_cert_chain(certificate, key)
-            yield Store(certificate.read_text(), front(secured, int(found[1])), server)
+            front = [sys.executable, "-m", "tests.postgres.tls_front", str(certificate), str(key), found[1]]
+            with subprocess.Popen(front, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as tls:
+                assert tls.stdout is not None
+                yield Store(certificate.read_text(), int(tls.stdout.readline()), server)
+                tls.terminate()
             drain.terminate()
             drain.wait()
         finally:
@@ -83,36 +82,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
                 os.killpg(server.pid, signal.SIGCONT)
                 os.killpg(server.pid, signal.SIGTERM)
             os.close(log_read)
-
-
-def front(secured: ssl.SSLContext, behind: int) -> int:
-    """TLS before the store, ended in order: the store's own server breaks it off, which pgBackRest rightly refuses."""
-
-    async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while part := await source.read(1 << 16):
-                target.write(part)
-                await target.drain()
-
-    async def serve(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        inner, outer = await asyncio.open_connection("127.0.0.1", behind)
-        sending = asyncio.ensure_future(copy(source, outer))
-        await copy(inner, target)
-        sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
-        for writer in (outer, target):
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-
-    async def run() -> None:
-        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=secured)
-        ports.put(int(server.sockets[0].getsockname()[1]))
-        await server.serve_forever()
-
-    ports: queue.Queue[int] = queue.Queue()
-    threading.Thread(target=lambda: asyncio.run(run()), daemon=True).start()
-    return ports.get(timeout=30)
 
 
 @pytest.fixture
