@@ -3,7 +3,7 @@ STACK ?= local
 PY    := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up tools status preview drift render policy secrets-check smoke backup backups restore down
+.PHONY: help up dev tools status preview drift render policy secrets-check smoke backup backups restore down
 .PHONY: test test-fast lint format client docs snapshots bench bench-preview bench-backtest bench-orders bench-restart
 
 help: ## list the commands
@@ -15,6 +15,9 @@ help: ## list the commands
 
 up: .venv/.ready ## bring up the cluster (unless KUBECONFIG names one) and the platform; safe to repeat
 	@$(PY) -m toolchain.platform up --stack $(STACK)
+
+dev: .venv/.ready ## the engine's roles as processes on a throw-away PostgreSQL and Redis; ctrl-C ends all (ARGS=--help)
+	@$(PY) -m toolchain.dev $(ARGS)
 
 tools: .venv/.ready ## pulumi, its plugins and kubectl, without a cluster; then `. .local/env`
 	@$(PY) -m toolchain.platform tools --stack $(STACK)

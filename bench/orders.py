@@ -119,7 +119,7 @@ def main() -> None:
     args = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} processors, load average {os.getloadavg()[0]:.1f} before the start")
     with durable_stage() as stage:
-        stage.start("feed")
+        stage.start("marketdata")
         for role in TRADERS:
             stage.start(role)
         api = stage.start("api", TRADING_MAX_ORDERS_A_SECOND="1000")

@@ -73,7 +73,7 @@ def played(stage: Stage) -> int:
 def measure(orders: int) -> float:
     """Seconds from the start of the engine to its first step."""
     with durable_stage() as stage:
-        stage.start("feed", TRADING_FEED_SPEED="5")
+        stage.start("marketdata", TRADING_FEED_SPEED="5")
         fill(stage, orders)
         begin = time.monotonic()
         for role in TRADERS:

@@ -1,13 +1,17 @@
 """Who may talk to whom in the platform: the table that the NetworkPolicies are made of."""
 
+from typing import get_args
+
 from components.network.flows import Addresses, Flow, Namespaces, Pods
 from components.postgres import names as postgres
 from components.postgres.backup.args import BackupArgs
 from components.redis.image.settings import AGENT_PORT, REDIS_PORT, SENTINEL_PORT
+from components.trading.args import Role
 from components.trading.pods import HTTP_PORT
 from stacks.sections import NetworkSection
 
-FEED, ENGINE, API = (Pods("trading", role) for role in ("feed", "engine", "api"))
+API = Pods("trading", "api")
+ROLES = tuple(Pods("trading", role) for role in get_args(Role))
 POSTGRES = Pods(postgres.APP)
 REPOSITORY, JOB = (Pods(postgres.BACKUP_APP, part) for part in (postgres.REPOSITORY, postgres.JOB))
 REDIS, SENTINEL = Pods("redis", "server"), Pods("redis", "sentinel")
@@ -19,7 +23,7 @@ def flows(network: NetworkSection, *, behind_ingress: bool, backup: BackupArgs |
     """Every connection that the platform needs; `behind_ingress` tells how the API is reached from outside."""
     engine = tuple(
         flow
-        for role in (FEED, ENGINE, API)
+        for role in ROLES
         for flow in (
             Flow(role, POSTGRES, (postgres.POSTGRES_PORT,)),
             Flow(role, REDIS, (REDIS_PORT,)),

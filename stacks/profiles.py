@@ -18,16 +18,24 @@ def _each(cpu_m: int, memory_mib: int) -> dict[str, int]:
 
 
 PROFILES: Mapping[str, Sizes] = {
-    # three nodes with 1 core and 3 GiB free each: a first look, an environment of a pull request
+    # three nodes with 1 core and 4 GiB free each: a first look, an environment of a pull request
     "small": {
-        "quota": {"pods": 30, "cpu_m": 4000, "memory_mib": 10240, "storage_gib": 80, "claims": 14},
+        "quota": {"pods": 40, "cpu_m": 4000, "memory_mib": 12288, "storage_gib": 80, "claims": 14},
         "postgres": {"storage_gib": 10, "max_connections": 100, "resources": _each(250, 1024)},
         "backup": {"storage_gib": 20},
         "redis": {"maxmemory_mib": 256, "storage_gib": 2, "resources": _each(100, 512)},
         "trading": {
             "engine_replicas": 2,
             "api_replicas": 2,
-            "resources": {"feed": _each(100, 256), "engine": _each(150, 256), "api": _each(100, 256)},
+            "resources": {
+                "api": _each(100, 256),
+                "engine": _each(100, 256),
+                "execution": _each(75, 192),
+                "marketdata": _each(50, 192),
+                "risk": _each(25, 128),
+                "cache": _each(25, 128),
+                "scheduler": _each(50, 384),
+            },
         },
     },
     # three nodes with 2 cores and 6 GiB free each: staging
@@ -44,7 +52,15 @@ PROFILES: Mapping[str, Sizes] = {
         "trading": {
             "engine_replicas": 2,
             "api_replicas": 2,
-            "resources": {"feed": _each(250, 512), "engine": _each(500, 512), "api": _each(250, 512)},
+            "resources": {
+                "api": _each(250, 512),
+                "engine": _each(250, 384),
+                "execution": _each(200, 384),
+                "marketdata": _each(100, 256),
+                "risk": _each(50, 192),
+                "cache": _each(50, 192),
+                "scheduler": _each(100, 640),
+            },
         },
     },
     # three nodes, better one a zone, with 8 cores and 32 GiB free each: production
@@ -74,7 +90,15 @@ PROFILES: Mapping[str, Sizes] = {
         "trading": {
             "engine_replicas": 2,
             "api_replicas": 3,
-            "resources": {"feed": _each(500, 1024), "engine": _each(1000, 1024), "api": _each(500, 1024)},
+            "resources": {
+                "api": _each(500, 1024),
+                "engine": _each(600, 1024),
+                "execution": _each(400, 1024),
+                "marketdata": _each(200, 1024),
+                "risk": _each(100, 512),
+                "cache": _each(100, 512),
+                "scheduler": _each(250, 4096),
+            },
         },
     },
 }

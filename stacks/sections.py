@@ -121,14 +121,19 @@ class FeedSection(Section):
     source: str | None = None
     bars_per_s: Annotated[Decimal, Field(strict=False)] | None = None
     seed: int | None = None
+    bad_rows: str | None = None
 
 
 class TradingResourcesSection(Section):
     """Resources of one pod of each role."""
 
-    feed: ResourcesSection
-    engine: ResourcesSection
     api: ResourcesSection
+    engine: ResourcesSection
+    execution: ResourcesSection
+    marketdata: ResourcesSection
+    risk: ResourcesSection
+    cache: ResourcesSection
+    scheduler: ResourcesSection
 
     def by_role(self) -> dict[Role, Resources]:
         """As the component takes them."""

@@ -13,6 +13,7 @@ from trading.security.signing import Signing
 
 T = TypeVar("T")
 Address = tuple[str, int]
+REFUSE, QUARANTINE = "refuse", "quarantine"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -31,6 +32,7 @@ class Settings:
         postgres_user: the login is `<user>_<slot>`.
         feed_source: `synthetic`, or the path of a CSV or Parquet file.
         feed_speed: bars of each symbol played a second.
+        feed_quarantine: whether corrupt rows of a file are left out and counted; otherwise the file is refused.
         seed: of the synthetic market and the paper venue.
         max_orders_a_second: see `trading.risk.checks.Limits`.
         requests_a_minute: that one caller of the API may send, whatever they ask for.
@@ -48,6 +50,7 @@ class Settings:
     credentials_dir: Path
     feed_source: str
     feed_speed: Decimal
+    feed_quarantine: bool
     seed: int
     max_orders_a_second: int
     requests_a_minute: int
@@ -74,6 +77,7 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         credentials_dir=reader.get("CREDENTIALS_DIR", Path, "/credentials"),
         feed_source=reader.get("FEED_SOURCE", _text, "synthetic"),
         feed_speed=reader.get("FEED_SPEED", _speed, "1"),
+        feed_quarantine=reader.get("FEED_BAD_ROWS", _bad_rows, REFUSE) == QUARANTINE,
         seed=reader.get("SEED", _seed, "1"),
         max_orders_a_second=reader.get("MAX_ORDERS_A_SECOND", _rate, "10"),
         requests_a_minute=reader.get("REQUESTS_A_MINUTE", _requests, "12000"),
@@ -129,6 +133,12 @@ def _speed(text: str) -> Decimal:
     if not 0 < speed <= 1000:
         raise ValueError("must be above 0 and at most 1000 bars per second, such as 1 or 0.5")
     return speed
+
+
+def _bad_rows(text: str) -> str:
+    if text not in (REFUSE, QUARANTINE):
+        raise ValueError(f"must be {REFUSE} or {QUARANTINE}")
+    return text
 
 
 def _seed(text: str) -> int:

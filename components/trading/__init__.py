@@ -1,1 +1,1 @@
-"""The trading engine: feed, engine and API as Deployments of one image."""
+"""The trading engine: its seven roles as Deployments of one image."""

@@ -12,9 +12,10 @@ from components.trading import ingress, scaling
 from components.trading.access import ANYBODY, Access
 from components.trading.access import problems as access_problems
 
-Role = Literal["feed", "engine", "api"]
+Role = Literal["api", "engine", "execution", "marketdata", "risk", "cache", "scheduler"]
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SYNTHETIC = "synthetic"
+BAD_ROWS = ("refuse", "quarantine")
 KINDS = ("api", "jwt", "postgres-app", "redis-app")
 
 
@@ -26,11 +27,13 @@ class Feed:
         source: `synthetic` (a seeded NIFTY 50 session) or the absolute path of a CSV or Parquet file in the image.
         bars_per_s: bars played per second.
         seed: seed of the synthetic session; the same seed plays the same session.
+        bad_rows: `refuse` a file with corrupt rows, or `quarantine` these: leave them out and count them.
     """
 
     source: str = SYNTHETIC
     bars_per_s: Decimal = Decimal(1)
     seed: int = 1
+    bad_rows: str = "refuse"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +50,7 @@ class TradingArgs:
         redis_sentinels: `host:port` of every Sentinel.
         redis_master: the name that Sentinel has for the master.
         feed: where market data comes from.
-        engine_replicas: one trades, the others stand by warm.
+        engine_replicas: pods of the engine and of execution each; one of them leads, the others stand by warm.
         api_replicas: all serve; the fewest of them with `api_autoscaling`.
         api_autoscaling: bounds of the number of API pods; None keeps it at `api_replicas`.
         entrance: the API's Ingress; None for none.
@@ -84,7 +87,7 @@ class TradingArgs:
 def problems(args: TradingArgs) -> list[Problem]:
     """Every problem of the arguments."""
     found = dns_label("namespace", args.namespace)
-    found += at_least("trading.engine_replicas", args.engine_replicas, 2, "pods", "one trades, one stands by warm")
+    found += at_least("trading.engine_replicas", args.engine_replicas, 2, "pods", "one leads, one stands by warm")
     found += at_least("trading.api_replicas", args.api_replicas, 1, "pods")
     if args.api_autoscaling is not None:
         found += scaling.problems(args.api_autoscaling, args.api_replicas)
@@ -118,6 +121,7 @@ def feed_problems(feed: Feed) -> list[Problem]:
                 "give 'synthetic'",
             )
         )
+    found += one_of("trading.feed.bad_rows", feed.bad_rows, BAD_ROWS)
     if not feed.bars_per_s > 0:
         found.append(
             Problem("trading.feed.bars_per_s", str(feed.bars_per_s), "more than 0 bars per second", "give 1 or '0.5'")

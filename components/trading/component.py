@@ -27,7 +27,7 @@ from components.trading.scaling import autoscaler
 
 
 class Trading(Component):
-    """Deployments `trading-feed`, `trading-engine`, `trading-api` and Service `trading-api`.
+    """A Deployment `trading-<role>` for each of the seven roles, and Service `trading-api`.
 
     Attributes:
         api_service: plain name of the API's Service.

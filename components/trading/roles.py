@@ -1,4 +1,4 @@
-"""What the three roles of the engine have in common and where they differ. Pure."""
+"""What the seven roles of the engine have in common and where they differ. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,23 +37,6 @@ class RoleSpec:
 def roles(args: TradingArgs) -> dict[Role, RoleSpec]:
     """The roles, by name."""
     return {
-        "feed": RoleSpec(
-            replicas=1,
-            credentials=STORES,
-            apart=True,
-            strategy=DeploymentStrategyArgs(type="Recreate"),
-            waived={
-                "replica-minimum": "two feeds would play each bar twice",
-                "update-strategy": "two feeds would play each bar twice, so the old one goes before the new one comes",
-            },
-        ),
-        # one at a time, without a pod more: while one is replaced, the other trades
-        "engine": RoleSpec(
-            replicas=args.engine_replicas,
-            credentials=STORES,
-            apart=True,
-            strategy=_rolling(max_surge=0, max_unavailable=1),
-        ),
         # never fewer than the declared number serve
         "api": RoleSpec(
             replicas=args.api_replicas if args.api_autoscaling is None else None,
@@ -61,21 +44,49 @@ def roles(args: TradingArgs) -> dict[Role, RoleSpec]:
             apart=False,
             strategy=_rolling(max_surge=1, max_unavailable=0),
         ),
+        "engine": _pair(args),
+        "execution": _pair(args),
+        "marketdata": _single("no bars come until another has started, and none is lost"),
+        "risk": _single("no equity is noted until another has started; orders are checked without it"),
+        "cache": _single("nothing is warmed until another has started, and what is warm stays so"),
+        "scheduler": _single("what is due follows from market time, so that another catches up with it"),
     }
+
+
+def _pair(args: TradingArgs) -> RoleSpec:
+    """One at a time, without a pod more: while one is replaced, the other leads."""
+    return RoleSpec(
+        replicas=args.engine_replicas,
+        credentials=STORES,
+        apart=True,
+        strategy=_rolling(max_surge=0, max_unavailable=1),
+    )
+
+
+def _single(when_down: str) -> RoleSpec:
+    """One pod; in an update the new one stands by, or works beside it, before the old one goes."""
+    return RoleSpec(
+        replicas=1,
+        credentials=STORES,
+        apart=False,
+        strategy=_rolling(max_surge=1, max_unavailable=0),
+        waived={"replica-minimum": f"one works at a time: {when_down}"},
+    )
 
 
 def needs(args: TradingArgs) -> Footprint:
     """All roles at their most.
 
-    A pod that is told to end counts until it has: so an update of the engine has one beside the replicas, one of the
-    API two (the one that comes, the one that ends), and the feed's old pod is gone before the new one comes.
+    A pod that is told to end counts until it has: so an update of a pair or a single has one beside the replicas, one
+    of the API two (the one that comes, the one that ends).
     """
-    most = args.api_autoscaling.max_replicas if args.api_autoscaling else args.api_replicas
-    return (
-        footprint([args.resources["feed"]], replicas=1)
-        + footprint([args.resources["engine"]], replicas=args.engine_replicas, update_pods=1)
-        + footprint([args.resources["api"]], replicas=most, update_pods=2)
-    )
+    total = Footprint()
+    for role, spec in roles(args).items():
+        replicas = spec.replicas
+        if role == "api":
+            replicas = args.api_autoscaling.max_replicas if args.api_autoscaling else args.api_replicas
+        total += footprint([args.resources[role]], replicas=replicas or 1, update_pods=2 if role == "api" else 1)
+    return total
 
 
 def _rolling(*, max_surge: int, max_unavailable: int) -> DeploymentStrategyArgs:
@@ -97,6 +108,7 @@ def environment(args: TradingArgs) -> dict[str, str]:
         "TRADING_CREDENTIALS_DIR": CREDENTIALS_DIR,
         "TRADING_FEED_SOURCE": args.feed.source,
         "TRADING_FEED_SPEED": format(args.feed.bars_per_s, "f"),
+        "TRADING_FEED_BAD_ROWS": args.feed.bad_rows,
         "TRADING_SEED": str(args.feed.seed),
         "TRADING_LOG_LEVEL": args.log_level,
     }

@@ -9,14 +9,13 @@ from pathlib import Path
 from trading.execution.dispatch import Dispatcher
 from trading.execution.http import adapter
 from trading.execution.http.wire import Reply
-from trading.risk.checks import Limits
 from trading.risk.killswitch import TradingState
 from trading.security.credentials import MountedCredential
 from trading.services.books import PostgresBooks
 from trading.settings import from_environment
 from trading.storage import orders
 from trading.storage.connection import Connection, logins
-from trading.storage.leadership import acquire
+from trading.storage.leadership import EXECUTION, acquire
 
 
 class Fuse:
@@ -71,9 +70,9 @@ def main(env: Mapping[str, str], url: str, keys: Path, turns: int, kill_at: int,
     with FragileConnection.connect(logins=logins(settings, credential, "crash")) as connection:
         token = None
         while token is None:  # the server has to notice first that the one before is dead
-            token = acquire(connection, "crash")
+            token = acquire(connection, EXECUTION, "crash")
         FragileConnection.fuse = FragileBroker.fuse = Fuse(kill_at, said)
-        books = PostgresBooks(connection, token, orders.replay_open(connection), Limits())
+        books = PostgresBooks(connection, token, orders.replay_open(connection))
         dispatcher = Dispatcher(FragileBroker(url, keys), books)
         for _ in range(turns):
             dispatcher.submit(None, TradingState.ACTIVE)

@@ -90,16 +90,20 @@ class Stage:
         """A session as the app has."""
         return Connection.connect(logins=self.logins())
 
-    def query(self, sql: str) -> list[tuple[Any, ...]]:
+    def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Rows, as a superuser sees them."""
         with self.postgres.admin(self.database) as admin:
-            return admin.execute(sql.encode()).fetchall()
+            return admin.execute(sql.encode(), parameters or None).fetchall()
 
     def start(self, name: str, **env: str) -> Role:
         """Start a role and wait until it is ready."""
         role = self.launch(name, **env)
         eventually(role.is_ready, 30, f"{name} is ready; see {role.log}")
         return role
+
+    def trade(self) -> "tuple[Role, Role]":
+        """Start what trades: execution and engine."""
+        return self.start("execution"), self.start("engine")
 
     def launch(self, name: str, **env: str) -> Role:
         """Start a role."""

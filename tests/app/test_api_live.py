@@ -17,8 +17,8 @@ pytestmark = pytest.mark.cluster
 def market(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres, redis_set: RedisSet) -> Iterator[Stage]:
     """A feed and an engine that trades."""
     stage = make_stage(tmp_path_factory.mktemp("market"), postgres, redis_set)
-    stage.start("feed")
-    stage.start("engine")
+    stage.start("marketdata")
+    stage.trade()
     eventually(lambda: stage.query("SELECT count(*) FROM feed_progress") == [(1,)], 40, "bars")
     yield stage
     stage.close()

@@ -14,7 +14,7 @@ from tests.app.credentials import Credentials
 from tests.app.ledger import lines, run
 from tests.app.nasdaq import write
 from tests.app.servers import eventually
-from tests.app.stage import Stage
+from tests.app.stage import Role, Stage
 from trading.backtest.orderlist import line
 from trading.domain.events import Filled, OrderEvent, from_payload
 from trading.domain.lifecycle import fold
@@ -25,6 +25,7 @@ from trading.marketdata.source import Source, open_source
 from trading.risk.killswitch import TradingState
 from trading.services.state import state
 from trading.storage.orders import REQUEST, STATE, order_of
+from trading.storage.strategies import change
 from trading.strategies.ema import EmaParameters, EmaTrend
 
 pytestmark = pytest.mark.cluster
@@ -42,6 +43,10 @@ def filled(stage: Stage) -> int:
 def played(stage: Stage) -> int:
     rows = stage.query("SELECT max(step) FROM feed_progress")
     return int(rows[0][0] or 0)
+
+
+def leads(role: Role, name: str) -> bool:
+    return f'trading_leader{{role="{name}"}} 1.0' in role.get("/metrics").text
 
 
 def booked(stage: Stage) -> list[str]:
@@ -81,13 +86,15 @@ def same_orders(stage: Stage, source: Source) -> int:
 
 
 def test_engine_trades_what_the_feed_plays(stage: Stage) -> None:
-    feed, engine = stage.start("feed"), stage.start("engine")
+    feed = stage.start("marketdata")
+    execution, engine = stage.trade()
     eventually(lambda: filled(stage) > 5, 40, "fills")
-    assert "trading_engine_leader 1.0" in engine.get("/metrics").text
+    assert leads(execution, "execution")
+    assert leads(engine, "engine")
     assert 'trading_feed_step{source="synthetic"}' in feed.get("/metrics").text
-    assert engine.stop() == 0
-    assert feed.stop() == 0
-    assert {entry["level"] for entry in (*engine.logged(), *feed.logged())} == {"INFO"}
+    for role in (engine, execution, feed):
+        assert role.stop() == 0
+        assert {entry["level"] for entry in role.logged()} == {"INFO"}
     assert same_orders(stage, open_source("synthetic", 7)) > 5
 
 
@@ -95,46 +102,96 @@ def test_real_nasdaq_bars_from_file_to_fills(stage: Stage, tmp_path: Path) -> No
     """The database ends with exactly the orders and trades that the golden run in memory has."""
     path = tmp_path / "nasdaq.csv"
     rows = write(path, rows=400)
-    stage.launch("feed", TRADING_FEED_SOURCE=str(path), TRADING_FEED_SPEED=FAST)
-    stage.start("engine")
+    stage.launch("marketdata", TRADING_FEED_SOURCE=str(path), TRADING_FEED_SPEED=FAST)
+    stage.trade()
     eventually(lambda: played(stage) == rows, 60, "all bars are played")
     assert same_orders(stage, open_source(str(path), 7)) >= 8
 
 
-def test_engine_killed_again_and_again_loses_and_doubles_nothing(stage: Stage) -> None:
+@pytest.mark.parametrize("victim", ["engine", "execution"])
+def test_role_killed_again_and_again_loses_and_doubles_nothing(stage: Stage, victim: str) -> None:
     """SIGKILL at random moments; what was booked in the end is what an undisturbed run books, trade by trade."""
-    stage.start("feed", TRADING_FEED_SPEED="60")
+    stage.start("marketdata", TRADING_FEED_SPEED="60")
+    stage.start("execution" if victim == "engine" else "engine")
     chance = random.Random(5)
     for _ in range(6):
         before = played(stage)
-        engine = stage.launch("engine")
-        eventually(lambda before=before: played(stage) > before + 5, 40, "the engine plays on")  # type: ignore[misc]
+        role = stage.launch(victim)
+        eventually(lambda before=before: played(stage) > before + 5, 40, "the market goes on")  # type: ignore[misc]
         time.sleep(chance.random())
-        engine.stop(signal.SIGKILL)
-    stage.start("engine")
-    eventually(lambda: played(stage) > 300, 60, "the engine has caught up")
+        role.stop(signal.SIGKILL)
+    stage.start(victim)
+    eventually(lambda: played(stage) > 300, 60, "all has been caught up with")
     assert same_orders(stage, open_source("synthetic", 7)) > 50
 
 
-def test_standby_takes_over(stage: Stage) -> None:
-    stage.start("feed")
-    first = stage.start("engine")
-    second = stage.start("engine")
+@pytest.mark.parametrize("victim", ["engine", "execution"])
+def test_standby_takes_over(stage: Stage, victim: str) -> None:
+    stage.start("marketdata")
+    first = dict(zip(("execution", "engine"), stage.trade(), strict=True))[victim]
+    second = stage.start(victim)
     eventually(lambda: filled(stage) > 0, 40, "fills")
-    assert "trading_engine_leader 0.0" in second.get("/metrics").text
+    assert not leads(second, victim)
     before = played(stage)
     first.stop(signal.SIGKILL)
     eventually(lambda: played(stage) > before + 5, 15, "the standby trades")
-    assert "trading_engine_leader 1.0" in second.get("/metrics").text
-    assert stage.query("SELECT token FROM leadership") == [(2,)]
+    assert leads(second, victim)
+    assert (victim, 2) in stage.query("SELECT name, token FROM leadership")
+
+
+def test_market_waits_for_the_engine(stage: Stage) -> None:
+    """So what is traded does not depend on who was how fast; orders of people are handed over all the same."""
+    stage.start("marketdata", TRADING_FEED_SPEED=FAST)
+    execution, api = stage.start("execution"), stage.start("api")
+    eventually(lambda: "trading_execution_waiting 1.0" in execution.get("/metrics").text, 30, "the market waits")
+    assert played(stage) == 1
+    answer = post(api, order(client_order_id="early"))
+    path = f"/v1/orders/{answer.json()['id']}"
+    eventually(lambda: "ACCEPTED" in kinds(api, path), 10, "the order is handed over")
+    stage.start("engine")
+    eventually(lambda: played(stage) > 200, 40, "the market goes on")
+
+
+def test_strategies_are_switched_and_changed_while_the_market_goes_on(stage: Stage) -> None:
+    stage.start("marketdata")
+    _, engine = stage.trade()
+    eventually(lambda: filled(stage) > 0, 40, "fills")
+    assert stage.query("SELECT DISTINCT strategy FROM signal") == [("ema-crossover",)]
+    with stage.connect() as connection:
+        with connection.writing():
+            change(connection, "ema-crossover", None, {"fast": 5, "slow": 20}, "ann", "faster", 1)
+        eventually(lambda: engine.log.read_text().count("deciding") == 2, 20, "the parameters are taken up")
+        before = played(stage)
+        eventually(lambda: played(stage) > before + 20, 20, "the market goes on")
+        with connection.writing():
+            change(connection, "ema-crossover", False, None, "ann", "enough", 2)
+    eventually(lambda: engine.log.read_text().count("deciding") == 3, 20, "the switch is taken up")
+    placed = stage.query("SELECT count(*) FROM orders")
+    before = played(stage)
+    eventually(lambda: played(stage) > before + 40, 20, "the market goes on without it")
+    assert stage.query("SELECT count(*) FROM orders") == placed
+    assert 'trading_strategy_enabled{strategy="ema-crossover"} 0.0' in engine.get("/metrics").text
+
+
+def test_strategy_that_cannot_be_made_is_left_out_and_said(stage: Stage) -> None:
+    stage.query(
+        "INSERT INTO strategy VALUES ('of-a-plug-in', 'gone', true, '{}'), "
+        "('ema-crossover', 'ema', true, '{\"fast\": 90}') RETURNING 1"
+    )
+    stage.start("marketdata")
+    _, engine = stage.trade()
+    eventually(lambda: played(stage) > 250, 40, "the market goes on")
+    assert 'trading_strategy_failures_total{strategy="of-a-plug-in"} 1.0' in engine.get("/metrics").text
+    errors = [entry for entry in engine.logged() if entry["level"] == "ERROR"]
+    assert {entry["strategy"] for entry in errors} == {"of-a-plug-in", "ema-crossover"}
 
 
 def test_feed_goes_on_where_it_was(stage: Stage) -> None:
-    feed = stage.start("feed")
-    stage.start("engine")
+    feed = stage.start("marketdata")
+    stage.trade()
     eventually(lambda: played(stage) > 250, 40, "the lead is played")
     feed.stop(signal.SIGKILL)
-    stage.start("feed")
+    stage.start("marketdata")
     before = played(stage)
     eventually(lambda: played(stage) > before + 20, 20, "the feed plays on")
     same_orders(stage, open_source("synthetic", 7))
@@ -142,43 +199,44 @@ def test_feed_goes_on_where_it_was(stage: Stage) -> None:
 
 def test_feed_waits_for_an_engine_that_is_far_behind(stage: Stage) -> None:
     """The stream is bounded, so without it an engine that was away for long would find a hole."""
-    feed = stage.start("feed", TRADING_FEED_SPEED=FAST)
+    feed = stage.start("marketdata", TRADING_FEED_SPEED=FAST)
     eventually(lambda: "trading_feed_waiting 1.0" in feed.get("/metrics").text, 30, "the feed waits")
     assert feed.is_ready()
-    engine = stage.start("engine")
-    eventually(lambda: played(stage) > 500, 60, "the engine plays")
-    assert "trading_engine_missed_steps_total 0.0" in engine.get("/metrics").text
+    roles = stage.trade()
+    eventually(lambda: played(stage) > 500, 60, "the market goes on")
+    assert all("trading_missed_steps_total 0.0" in role.get("/metrics").text for role in roles)
     same_orders(stage, open_source("synthetic", 7))
 
 
 def test_redis_that_has_lost_everything_costs_nothing(stage: Stage) -> None:
     """The stream is made again from the source, a little before where the engine is."""
-    stage.start("feed")
-    engine = stage.start("engine")
+    stage.start("marketdata")
+    roles = stage.trade()
     eventually(lambda: played(stage) > 260, 40, "the lead is played")
     stage.redis.master().flushall()
-    engine.stop(signal.SIGKILL)  # its history in memory is gone as well
+    for role in roles:
+        role.stop(signal.SIGKILL)  # the engine's history in memory is gone as well
     before = played(stage)
-    engine = stage.start("engine")
+    roles = stage.trade()
     eventually(lambda: played(stage) > before + 20, 30, "bars come again")
-    assert "trading_engine_missed_steps_total 0.0" in engine.get("/metrics").text
+    assert all("trading_missed_steps_total 0.0" in role.get("/metrics").text for role in roles)
     same_orders(stage, open_source("synthetic", 7))
 
 
 def test_redis_failover_costs_time_only(stage: Stage) -> None:
-    stage.start("feed")
-    engine = stage.start("engine")
+    stage.start("marketdata")
+    roles = stage.trade()
     eventually(lambda: played(stage) > 250, 40, "the lead is played")
     stage.redis.kill(stage.redis.master_port())
     before = played(stage)
     eventually(lambda: played(stage) > before + 20, 40, "bars come from the new master")
-    assert "trading_engine_missed_steps_total 0.0" in engine.get("/metrics").text
+    assert all("trading_missed_steps_total 0.0" in role.get("/metrics").text for role in roles)
     same_orders(stage, open_source("synthetic", 7))
 
 
 def test_orders_work_while_redis_is_away(stage: Stage) -> None:
-    stage.start("feed")
-    stage.start("engine")
+    stage.start("marketdata")
+    stage.trade()
     api = stage.start("api")
     eventually(lambda: played(stage) > 250, 40, "bars")
     stage.redis.kill()
@@ -200,8 +258,8 @@ def test_orders_work_while_redis_is_away(stage: Stage) -> None:
 
 def test_rotation_of_every_credential_refuses_nobody(stage: Stage) -> None:
     """Each kind moves to its other slot and the old password is shut; every call succeeds all the while."""
-    stage.start("feed")
-    engine, api = stage.start("engine"), stage.start("api")
+    stage.start("marketdata")
+    (execution, engine), api = stage.trade(), stage.start("api")
     eventually(lambda: played(stage) > 250, 40, "bars")
     answers: list[int] = []
 
@@ -234,13 +292,13 @@ def test_rotation_of_every_credential_refuses_nobody(stage: Stage) -> None:
     assert httpx.get(url, headers=new_key).status_code == 200
     assert httpx.get(url, headers=KEY).status_code == 200
     same_orders(stage, open_source("synthetic", 7))
-    for role in (engine, api):
+    for role in (engine, execution, api):
         assert not any(secret in role.log.read_text() for secret in ("nnnn", "rrrr", "kkkk", "xxxx"))
 
 
 def test_restarted_database_is_waited_for(stage: Stage) -> None:
-    stage.start("feed")
-    stage.start("engine")
+    stage.start("marketdata")
+    stage.trade()
     api = stage.start("api")
     eventually(lambda: played(stage) > 250, 40, "bars")
     stage.postgres.stop(signal.SIGQUIT)
@@ -261,13 +319,13 @@ def test_restarted_database_is_waited_for(stage: Stage) -> None:
 
 def test_kill_switch_stops_orders_and_lets_the_market_go_on(stage: Stage) -> None:
     """What was placed and not sent is cancelled, nothing new is taken, and a reset opens it again."""
-    stage.start("feed")
-    engine, api = stage.start("engine"), stage.start("api")
+    stage.start("marketdata")
+    (execution, _), api = stage.trade(), stage.start("api")
     eventually(lambda: played(stage) > 250, 40, "bars")
-    engine.stop()
+    execution.stop()
     waiting = post(api, order(client_order_id="waiting")).json()["id"]
     state(stage.settings, TradingState.HALTED, "a drill", "ann")
-    stage.start("engine")
+    stage.start("execution")
     eventually(lambda: get(api, f"/v1/orders/{waiting}").json()["status"] == "CANCELLED", 20, "it is cancelled")
     assert kinds(api, f"/v1/orders/{waiting}") == ["INITIALIZED", "CANCELLED"]
     before, placed = played(stage), stage.query("SELECT count(*) FROM orders")
@@ -280,15 +338,15 @@ def test_kill_switch_stops_orders_and_lets_the_market_go_on(stage: Stage) -> Non
     eventually(lambda: get(api, f"/v1/orders/{answer['id']}").json()["status"] == "FILLED", 20, "it trades again")
 
 
-def test_engine_refuses_to_trade_on_a_book_that_disagrees(stage: Stage) -> None:
-    stage.start("feed")
-    engine = stage.start("engine")
+def test_nothing_is_traded_on_a_book_that_disagrees(stage: Stage) -> None:
+    stage.start("marketdata")
+    execution, _ = stage.trade()
     eventually(lambda: played(stage) > 250, 40, "bars")
-    engine.stop()
+    execution.stop()
     stage.query(f"{FORGED} RETURNING 1")
     before = played(stage)
-    engine = stage.launch("engine")
-    eventually(lambda: "IllegalTransition" in engine.get("/health/ready").text, 30, "it is not ready, and says why")
+    execution = stage.launch("execution")
+    eventually(lambda: "BookDisagrees" in execution.get("/health/ready").text, 30, "it is not ready, and says why")
     assert played(stage) == before
-    assert "its events and its row disagree" in engine.log.read_text()
+    assert "its events and its row disagree" in execution.log.read_text()
     assert stage.query("SELECT state, cause FROM trading_state_event") == [("HALTED", "RECONCILIATION")]

@@ -70,7 +70,7 @@ def test_command_ends_with_one_line(tmp_path: Path) -> None:
 def test_corrupt_market_data_stops_the_feed_before_anything_else(tmp_path: Path) -> None:
     bars = tmp_path / "bars.csv"
     bars.write_text("symbol,timestamp,open,high,low,close,volume\nINFY,2026-01-05,0,1,1,1,1\n")
-    done = cli("run", "feed", **GOOD, TRADING_FEED_SOURCE=str(bars), TRADING_CREDENTIALS_DIR=str(tmp_path))
+    done = cli("run", "marketdata", **GOOD, TRADING_FEED_SOURCE=str(bars), TRADING_CREDENTIALS_DIR=str(tmp_path))
     assert done.returncode == 1
     assert f"error: {bars}: line 2: column open: value 0: must be above 0; correct or remove the row" in done.stderr
 
@@ -80,7 +80,7 @@ def test_corrupt_market_data_stops_the_feed_before_anything_else(tmp_path: Path)
     [
         (["--help"], 0, "migrate"),
         (["run", "nothing"], 2, "invalid choice: 'nothing'"),
-        (["run", "feed", "--listen", "here"], 2, "here: must be HOST:PORT, such as 127.0.0.1:8080"),
+        (["run", "marketdata", "--listen", "here"], 2, "here: must be HOST:PORT, such as 127.0.0.1:8080"),
     ],
 )
 def test_usage(args: list[str], code: int, text: str, capsys: pytest.CaptureFixture[str]) -> None:

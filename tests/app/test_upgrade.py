@@ -96,7 +96,7 @@ def test_writer_of_the_version_before_is_not_refused(old: Connection) -> None:
         (request(client_order_id="late").order_id,),
     )
     old.execute("INSERT INTO instrument VALUES ('INFY', 'NSE', 0.10, 1)")
-    [order] = orders.initialized(old)
+    [order] = orders.open_orders(old)[-1:]
     assert (order.request.mode, order.request.market_protection_percent) == (Mode.PAPER, None)
 
 

@@ -89,7 +89,7 @@ def test_the_documented_profiles_are_the_table() -> None:
         assert {row[0]: row[column].strip() for row in rows if row[column].strip()} == dict(flat(PROFILES[profile]))
 
 
-@pytest.mark.parametrize(("profile", "cores", "gib"), [("small", 1, 3), ("medium", 2, 6), ("large", 8, 32)])
+@pytest.mark.parametrize(("profile", "cores", "gib"), [("small", 1, 4), ("medium", 2, 6), ("large", 8, 32)])
 def test_a_profile_fits_the_nodes_that_the_documentation_says(profile: str, cores: int, gib: int) -> None:
     needed = needs(built(profile=profile))
     assert needed.cpu_m <= 3 * cores * 1000
@@ -113,9 +113,9 @@ def test_the_quota_of_a_profile_holds_twice_its_api_pods(profile: str) -> None:
 @pytest.mark.parametrize(
     ("part", "needed", "sums"),
     [
-        ("pods", 22, "postgres 3 + redis 6 + trading 8 + backup 5"),
-        ("cpu_m", 2690, "postgres 870 + redis 450 + trading 950 + backup 420"),
-        ("memory_mib", 8848, "postgres 3648 + redis 1968 + trading 2048 + backup 1184"),
+        ("pods", 32, "postgres 3 + redis 6 + trading 18 + backup 5"),
+        ("cpu_m", 2965, "postgres 870 + redis 450 + trading 1225 + backup 420"),
+        ("memory_mib", 10832, "postgres 3648 + redis 1968 + trading 4032 + backup 1184"),
         ("storage_gib", 69, "postgres 30 + redis 9 + backup 30"),
         ("claims", 11, "postgres 3 + redis 6 + backup 2"),
     ],
@@ -129,10 +129,10 @@ def test_a_quota_below_what_is_declared_is_told_with_the_sum(part: str, needed: 
 
 
 def test_the_quota_must_hold_the_most_that_autoscaling_asks_for() -> None:
-    quota = {"pods": 22}
+    quota = {"pods": 32}
     built(quota=quota)
     (line,) = lines(stack(quota=quota, trading={"api_autoscaling": SCALING}))
-    assert line.startswith("quota.pods = 22: below the 24 that are declared")
+    assert line.startswith("quota.pods = 32: below the 34 that are declared")
 
 
 def test_a_quota_that_holds_exactly_what_is_declared_is_enough() -> None:

@@ -2,19 +2,20 @@
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from components.credentials.args import SECRET_NAMES
 from components.kit.errors import InvalidArgs
 from components.kit.resources import Resources
-from components.trading.args import Feed, TradingArgs
+from components.trading.args import Feed, Role, TradingArgs
 from components.trading.component import Trading
 from components.trading.roles import environment
 from tests.fix_pulumi import Record
 from toolchain.render.manifests import manifests
 
+SINGLES = ("marketdata", "risk", "cache", "scheduler")
 SMALL = Resources(cpu_m=50, memory_mib=128)
 ARGS = TradingArgs(
     namespace="trading",
@@ -27,7 +28,7 @@ ARGS = TradingArgs(
     feed=Feed(bars_per_s=Decimal("0.50")),
     engine_replicas=2,
     api_replicas=3,
-    resources={"feed": SMALL, "engine": SMALL, "api": SMALL},
+    resources=dict.fromkeys(get_args(Role), SMALL),
 )
 
 
@@ -40,7 +41,9 @@ def pod(files: dict[str, dict[str, Any]], role: str) -> dict[str, Any]:
     return spec
 
 
-@pytest.mark.parametrize(("role", "replicas"), [("feed", 1), ("engine", 2), ("api", 3)])
+@pytest.mark.parametrize(
+    ("role", "replicas"), [("api", 3), ("engine", 2), ("execution", 2), *((role, 1) for role in SINGLES)]
+)
 def test_each_role_migrates_and_runs(recorded: Record, role: str, replicas: int) -> None:
     files = declare(recorded)
     assert files[f"deployment-trading-{role}.yaml"]["spec"]["replicas"] == replicas
@@ -54,7 +57,7 @@ def test_each_role_migrates_and_runs(recorded: Record, role: str, replicas: int)
 def test_only_the_api_mounts_the_api_keys(recorded: Record) -> None:
     files = declare(recorded)
     mounts = {
-        role: [m["mountPath"] for m in pod(files, role)["containers"][0]["volumeMounts"]] for role in ("api", "feed")
+        role: [m["mountPath"] for m in pod(files, role)["containers"][0]["volumeMounts"]] for role in ("api", "risk")
     }
     assert mounts["api"] == [
         "/credentials/api",
@@ -63,19 +66,18 @@ def test_only_the_api_mounts_the_api_keys(recorded: Record) -> None:
         "/credentials/redis-app",
         "/tmp",
     ]
-    assert mounts["feed"] == ["/credentials/postgres-app", "/credentials/redis-app", "/tmp"]
+    assert mounts["risk"] == ["/credentials/postgres-app", "/credentials/redis-app", "/tmp"]
     migrate = pod(files, "api")["initContainers"][0]
     assert "/credentials/api" not in [m["mountPath"] for m in migrate["volumeMounts"]]
 
 
-def test_an_update_never_runs_two_feeds_and_never_both_engines_down(recorded: Record) -> None:
+def test_an_update_never_takes_both_of_a_pair_down_and_never_the_only_one(recorded: Record) -> None:
     files = declare(recorded)
-    strategies = {
-        role: files[f"deployment-trading-{role}.yaml"]["spec"]["strategy"] for role in ("feed", "engine", "api")
-    }
-    assert strategies["feed"] == {"type": "Recreate"}
-    assert strategies["engine"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
-    assert strategies["api"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    strategies = {role: files[f"deployment-trading-{role}.yaml"]["spec"]["strategy"] for role in get_args(Role)}
+    for role in ("engine", "execution"):
+        assert strategies[role]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
+    for role in ("api", *SINGLES):
+        assert strategies[role]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
 
 
 def test_settings_are_plain_environment() -> None:
@@ -89,6 +91,7 @@ def test_settings_are_plain_environment() -> None:
         "TRADING_CREDENTIALS_DIR": "/credentials",
         "TRADING_FEED_SOURCE": "synthetic",
         "TRADING_FEED_SPEED": "0.50",
+        "TRADING_FEED_BAD_ROWS": "refuse",
         "TRADING_SEED": "1",
         "TRADING_LOG_LEVEL": "INFO",
     }

@@ -84,7 +84,7 @@ class Calendar:
             return self.special[day]
         if day.weekday() >= 5 or day in self.holidays:
             return None
-        return _session(day, PRE_OPEN, OPEN, CLOSE)
+        return regular_session(day)
 
     def phase(self, at: datetime) -> Phase:
         """What the exchange does at a time."""
@@ -129,6 +129,11 @@ def nse_calendar() -> Calendar:
         holidays={day: row["name"] for day, row in days.items() if row["kind"] == "holiday"},
         special={day: _special(day, row) for day, row in days.items() if row["kind"] == "special"},
     )
+
+
+def regular_session(day: date) -> Session:
+    """What a day's session is when nothing is said about it."""
+    return _session(day, PRE_OPEN, OPEN, CLOSE)
 
 
 def _special(day: date, row: Mapping[str, str]) -> Session:

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -19,17 +20,27 @@ class FileSource:
 
     Rows of one timestamp form one step. Nothing of the file is kept in memory but its symbols.
 
+    Args:
+        quarantine: leave out rows that are corrupt, out of time order, or a bar for the second time; which ones these
+            are depends on the file alone, so that its steps stay the same for ever.
+
+    Attributes:
+        quarantined: how many rows are left out, by the column that is wrong, `duplicate` or `order`.
+
     Raises:
-        MarketDataError: see `trading.marketdata.rows`; also rows out of time order or twice the same bar.
+        MarketDataError: see `trading.marketdata.rows`; without quarantine also for what that leaves out.
     """
 
     kind = "file"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, quarantine: bool = False) -> None:
         self._path = path
+        self._quarantine = quarantine
+        left_out: Counter[str] = Counter()
         if not path.is_file():
             raise MarketDataError(f"{path}: no such file; set TRADING_FEED_SOURCE to 'synthetic' or to a file")
-        symbols = {bar.symbol for step in self.steps(1) for bar in step.bars}
+        symbols = {bar.symbol for _, bars in self._groups(left_out) for bar in bars.values()}
+        self.quarantined: Mapping[str, int] = left_out
         if not symbols:
             raise MarketDataError(f"{path}: has no rows; give at least one bar")
         self.instruments: Sequence[Instrument] = tuple(
@@ -40,21 +51,27 @@ class FileSource:
 
     def steps(self, first: int) -> Iterator[Step]:
         """See `Source.steps`."""
-        for number, (at, bars) in enumerate(self._groups(), start=1):
+        for number, (at, bars) in enumerate(self._groups(Counter()), start=1):
             if number >= first:
                 yield Step(number, at, tuple(sorted(bars.values(), key=lambda bar: bar.symbol)))
 
-    def _groups(self) -> Iterator[tuple[datetime, dict[str, Bar]]]:
+    def _groups(self, left_out: Counter[str]) -> Iterator[tuple[datetime, dict[str, Bar]]]:
         at: datetime | None = None
         group: dict[str, Bar] = {}
         for line, row in _rows(self._path):
             try:
                 bar = parse_row(row)
                 if at and bar.at < at:
-                    raise BadCell("timestamp", row["timestamp"], "must not be before the row above; sort by time")
+                    raise BadCell(
+                        "timestamp", row["timestamp"], "must not be before the row above; sort by time", "order"
+                    )
                 if bar.at == at and bar.symbol in group:
-                    raise BadCell("symbol", bar.symbol, "has a row for this timestamp already; keep one")
+                    rule = "has a row for this timestamp already; keep one"
+                    raise BadCell("symbol", bar.symbol, rule, "duplicate")
             except BadCell as bad:
+                if self._quarantine:
+                    left_out[bad.kind] += 1
+                    continue
                 raise MarketDataError(
                     f"{self._path}: line {line}: column {bad.column}: value {bad.value!s:.40}: {bad.rule}; "
                     "correct or remove the row, nothing was played"

@@ -21,10 +21,11 @@ class MarketDataError(TradingError):
 
 
 class BadCell(Exception):
-    """A cell that breaks a rule."""
+    """A cell that breaks a rule; `kind` is the rule in a word, the column where that says it."""
 
-    def __init__(self, column: str, value: object, rule: str) -> None:
+    def __init__(self, column: str, value: object, rule: str, kind: str = "") -> None:
         self.column, self.value, self.rule = column, value, rule
+        self.kind = kind or column
         super().__init__(rule)
 
 

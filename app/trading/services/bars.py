@@ -4,11 +4,14 @@ import logging
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 
+from prometheus_client import Counter
+
 from trading.cache.client import Cache, CacheUnavailable
 from trading.cache.market import read_steps
 from trading.marketdata.bars import Step
 
 log = logging.getLogger(__name__)
+MISSED = Counter("trading_missed_steps_total", "Steps that were gone from the stream before they were read")
 BATCH = 50
 BLOCK_MS = 500
 WAIT_S = 1.0
@@ -21,6 +24,7 @@ class BarReader:
         self._cache = cache
         self._feed_id = feed_id
         self._after = after
+        self._given = after
         self._queue: Queue[Step] = Queue(maxsize=2 * BATCH)
         self._stop = Event()
         self._thread = Thread(target=self._run, name="bars", daemon=True)
@@ -36,9 +40,14 @@ class BarReader:
     def get(self, timeout_s: float) -> Step | None:
         """The next step, or None when none comes in time."""
         try:
-            return self._queue.get(timeout=timeout_s)
+            step = self._queue.get(timeout=timeout_s)
         except Empty:
             return None
+        if step.number > self._given + 1:  # signals may differ from then on
+            MISSED.inc(step.number - self._given - 1)
+            log.warning("steps are gone from the stream", extra={"after": self._given, "next": step.number})
+        self._given = step.number
+        return step
 
     def _run(self) -> None:
         away = False

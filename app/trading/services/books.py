@@ -1,5 +1,6 @@
 """The books of a leader: its session's connection, its token in every transaction, and the open orders at hand."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
@@ -13,26 +14,27 @@ from trading.risk.checks import Limits
 from trading.risk.killswitch import Cause, TradingState, tighten
 from trading.storage import orders
 from trading.storage.connection import Connection
-from trading.storage.leadership import require_token
+from trading.storage.errors import ClientOrderIdReused
+from trading.storage.leadership import Token, require_token
 from trading.storage.tradingstate import lock_state, record
 
-EVENTS = Counter("trading_order_events_total", "Order events booked by this engine", ["kind"])
+log = logging.getLogger(__name__)
+EVENTS = Counter("trading_order_events_total", "Order events booked by this process", ["kind"])
 
 
 class PostgresBooks:
-    """A `Ledger` for the desk, within the transaction of a step; `Books` for the dispatcher, each call one of its own.
+    """A `Reported` for the desk, in the transaction of a step; `Books` for the dispatcher, each call one of its own.
 
     Whoever else books an event (a cancel of the API's, say) is caught up with before anything is added.
     """
 
-    def __init__(self, connection: Connection, token: int, open_orders: Iterable[Order], limits: Limits) -> None:
+    def __init__(self, connection: Connection, token: Token, open_orders: Iterable[Order]) -> None:
         self._connection = connection
         self._token = token
         self._open: dict[UUID, Order] = {order.order_id: order for order in open_orders}
-        self._limits = limits
 
     def open_orders(self) -> Sequence[Order]:
-        """See `Ledger.open_orders`."""
+        """See `Reported.open_orders`."""
         return list(self._open.values())
 
     def current(self) -> Sequence[Order]:
@@ -48,18 +50,8 @@ class PostgresBooks:
         """See `Books.tagged`."""
         return orders.tagged(self._connection, tags) if tags else []
 
-    def holdings(self, account: str) -> Mapping[str, int]:
-        """See `Ledger.holdings`."""
-        return orders.holdings(self._connection, account)
-
-    def place(self, request: OrderRequest) -> Order:
-        """See `Ledger.place`."""
-        order, _ = orders.place(self._connection, request, self._limits, paced=True)
-        self._keep(order)
-        return order
-
     def append(self, order: Order, event: OrderEvent) -> Order:
-        """See `Ledger.append`."""
+        """See `Reported.append`."""
         after = orders.append(self._connection, order, event)
         EVENTS.labels(event.kind).inc()
         self._keep(after)
@@ -94,10 +86,41 @@ class PostgresBooks:
             self._open.pop(order.order_id, None)
 
 
-def halt(connection: Connection, token: int, reason: str) -> None:
+class StrategyBooks:
+    """What the strategies hold, wait for and place in one step: a `Decided` for the desk, within its transaction."""
+
+    def __init__(self, connection: Connection, limits: Limits) -> None:
+        self._connection = connection
+        self._limits = limits
+        self._open: Sequence[Order] | None = None
+
+    def open_orders(self) -> Sequence[Order]:
+        """See `Decided.open_orders`."""
+        if self._open is None:
+            self._open = orders.open_orders(self._connection)
+        return self._open
+
+    def holdings(self, account: str) -> Mapping[str, int]:
+        """See `Decided.holdings`."""
+        return orders.holdings(self._connection, account)
+
+    def place(self, request: OrderRequest) -> Order:
+        """See `Decided.place`."""
+        try:
+            return orders.place(self._connection, request, self._limits, paced=True)[0]
+        except ClientOrderIdReused:
+            # An engine of another version has decided this step and sized the order otherwise: its order stands.
+            log.warning("order of another version stands", extra={"client_order_id": request.client_order_id})
+            known = orders.find(self._connection, request.order_id)
+            if known is None:
+                raise
+            return known
+
+
+def halt(connection: Connection, token: Token, reason: str) -> None:
     """Turn the kill switch on because of the books; nothing when it is on already."""
     with connection.writing():
         require_token(connection, token)
-        change = tighten(lock_state(connection), TradingState.HALTED, Cause.RECONCILIATION, reason, "engine")
+        change = tighten(lock_state(connection), TradingState.HALTED, Cause.RECONCILIATION, reason, "execution")
         if change:
             record(connection, change)

@@ -1,90 +1,178 @@
-"""The engine: one leads and trades, the others stand by; everything it knows it can read back from PostgreSQL."""
+"""The engine role: after each step that has been played the strategies decide, and their orders are placed."""
 
 import logging
-import time
-from collections.abc import Callable
-from threading import Event
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
-import psycopg
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 from trading.cache.client import Cache
 from trading.domain.errors import TradingError
-from trading.services.health import OK, Checks, Heartbeat
-from trading.services.session import Session
-from trading.storage.connection import Connection, Logins
-from trading.storage.leadership import acquire
-from trading.storage.migrate import is_current
+from trading.domain.orders import Product
+from trading.execution.desk import Desk, Signal, decide
+from trading.marketdata.bars import Step
+from trading.marketdata.history import History, Market
+from trading.risk.checks import Limits
+from trading.services.bars import BarReader
+from trading.services.books import StrategyBooks
+from trading.services.leader import Reign
+from trading.storage import orders, strategies
+from trading.storage.market import Progress, active_progress, decided_step, instruments, save_decided
+from trading.storage.signals import save_signals
+from trading.storage.strategies import StrategyRow
+from trading.storage.tradingstate import trading_state
+from trading.storage.wakeups import DECIDED, PLAYED, announce, listen, wait
+from trading.strategies.base import Strategy, Target
+from trading.strategies.registry import DEFAULTS, build
 
 log = logging.getLogger(__name__)
-LEADER = Gauge("trading_engine_leader", "1 while this engine leads, 0 while it stands by")
-STANDBY_S = 1.0
-FRESH_S = 15.0
+STEP = Gauge("trading_engine_step", "Number of the last step decided on")
+STEP_SECONDS = Histogram(
+    "trading_engine_step_seconds", "Time to decide on a step, commit included", buckets=(0.005, 0.02, 0.05, 0.2, 1, 5)
+)
+SIGNALS = Counter("trading_signals_total", "Signals that changed", ["strategy"])
+FAILURES = Counter("trading_strategy_failures_total", "Times that a strategy could not be made or asked", ["strategy"])
+ENABLED = Gauge("trading_strategy_enabled", "1 for a strategy that trades", ["strategy"])
+
+POLL_S = 0.5  # the wake-up comes sooner
 
 
 class Engine:
-    """See the module.
+    """See the module."""
 
-    One database session holds the lock and does all the writing: when it is gone, so are both. Whatever goes wrong,
-    the engine drops what it has in memory and begins again from the database.
-
-    Args:
-        holder: who this is, for people (the pod's name).
-    """
-
-    def __init__(self, logins: Logins, cache: Cache, *, seed: int, holder: str) -> None:
-        self._logins = logins
+    def __init__(self, cache: Cache) -> None:
         self._cache = cache
-        self._seed = seed
-        self._holder = holder
-        self._renew = Event()
-        self._database = Heartbeat(limit_s=FRESH_S)
-        self._state = "starting"
-        self.heartbeat = Heartbeat(limit_s=60)
 
-    def ready(self) -> Checks:
-        """Whether it leads or stands by, with a database that answered lately."""
-        return {"state": self._state, "database": self._database.check(), "loop": self.heartbeat.check()}
-
-    def renew(self) -> None:
-        """Log in anew at the next quiet moment: the mounted password has changed."""
-        self._renew.set()
-
-    def run(self, stop: Event) -> None:
-        """Lead or stand by until told to stop."""
-        while not stop.is_set():
-            self.heartbeat.beat()
-            self._renew.clear()
-            try:
-                with Connection.connect(logins=self._logins) as connection:
-                    self._serve(connection, lambda: stop.is_set() or self._renew.is_set())
-            except (psycopg.Error, TradingError) as error:
-                self._state = f"{type(error).__name__}; see the log"
-                log.warning("engine begins again", extra={"error": type(error).__name__, "detail": str(error)[:300]})
-                stop.wait(STANDBY_S)
-            finally:
-                LEADER.set(0)
-
-    def _serve(self, connection: Connection, done: Callable[[], bool]) -> None:
-        """Wait for leadership, then lead, over one connection."""
-        while not done():
-            self.heartbeat.beat()
-            if not is_current(connection):
-                self._state = "the schema is older than this version; run trading migrate"
-                time.sleep(STANDBY_S)
+    def lead(self, reign: Reign) -> None:
+        """Decide until done; another feed or other strategies end one round and begin the next."""
+        listen(reign.connection, PLAYED)
+        with reign.writing():
+            strategies.seed(reign.connection, [StrategyRow(d.name, d.kind, d.enabled, d.parameters) for d in DEFAULTS])
+        while not reign.done():
+            progress = active_progress(reign.connection)
+            if progress is None:
+                reign.alive()
+                reign.pause(POLL_S)
                 continue
-            token = acquire(connection, self._holder)
-            if token is None:
-                self._alive()
-                time.sleep(STANDBY_S)
-                continue
-            log.info("leading", extra={"token": token, "holder": self._holder})
-            LEADER.set(1)
-            Session(connection, token, self._cache, seed=self._seed, alive=self._alive).run(done)
-            return
+            _Round(reign, progress).run(self._cache)
 
-    def _alive(self) -> None:
-        """It trades or stands by, and the database has just answered."""
-        self._state = OK
-        self.heartbeat.beat()
-        self._database.beat()
+
+class _Round:
+    """One feed and one set of strategies."""
+
+    def __init__(self, reign: Reign, progress: Progress) -> None:
+        self._reign = reign
+        self._connection = reign.connection
+        self._feed_id = progress.feed_id
+        self._rows = strategies.strategies(self._connection)
+        self._desk = Desk(_built(self._rows), instruments(self._connection))
+        self._history = History(self._desk.window)
+        self._first = max(0, progress.step - self._desk.window)
+        self._decided = decided_step(self._connection, self._feed_id)
+        self._signals: dict[tuple[str, str], Decimal] = {}
+
+    def run(self, cache: Cache) -> None:
+        """Until done, or until feed or strategies have changed."""
+        with self._reign.writing():
+            for row in self._rows:
+                orders.open_account(self._connection, row.name)
+        log.info("deciding", extra={"feed": self._feed_id, "step": self._decided, "strategies": self._names()})
+        with BarReader(cache, self._feed_id, self._first) as reader:
+            while not self._reign.done():
+                played = active_progress(self._connection)
+                if played is None or played.feed_id != self._feed_id:
+                    return
+                if played.step <= self._decided:
+                    wait(self._connection, POLL_S)
+                else:
+                    if strategies.strategies(self._connection) != self._rows:
+                        return
+                    if step := self._read(reader, played.step):
+                        self._decide(step)
+                self._reign.alive()
+
+    def _names(self) -> Sequence[str]:
+        return [strategy.name for strategy in self._desk.strategies]
+
+    def _read(self, reader: BarReader, number: int) -> Step | None:
+        """The bars up to and with a step; None when they are not all there yet."""
+        while step := reader.get(POLL_S):
+            self._history.push(step)
+            if step.number >= number:
+                return step
+        return None
+
+    def _decide(self, step: Step) -> None:
+        """What the strategies want, the orders for it, and the note that the step is decided, in one transaction."""
+        with STEP_SECONDS.time(), self._reign.writing():
+            ledger = StrategyBooks(self._connection, Limits())
+            state = trading_state(self._connection)
+            wanted = decide(self._desk, step, self._history, ledger, self._feed_id, state)
+            news = [signal for signal in wanted if self._is_news(signal)]
+            save_signals(self._connection, self._feed_id, step, news)
+            save_decided(self._connection, self._feed_id, step.number)
+            announce(self._connection, DECIDED)
+        for signal in news:
+            self._signals[signal.strategy, signal.symbol] = signal.target.share
+            SIGNALS.labels(signal.strategy).inc()
+        STEP.set(step.number)
+        self._decided = step.number
+
+    def _is_news(self, signal: Signal) -> bool:
+        return self._signals.get((signal.strategy, signal.symbol)) != signal.target.share
+
+
+class _Guarded:
+    """A strategy whose failure costs its own signals only: the market and the other strategies go on."""
+
+    def __init__(self, strategy: Strategy) -> None:
+        self._strategy = strategy
+        self._failed = False
+
+    @property
+    def name(self) -> str:
+        """See `Strategy.name`."""
+        return self._strategy.name
+
+    @property
+    def kind(self) -> str:
+        """See `Strategy.kind`."""
+        return self._strategy.kind
+
+    @property
+    def window(self) -> int:
+        """See `Strategy.window`."""
+        return self._strategy.window
+
+    @property
+    def product(self) -> Product:
+        """See `Strategy.product`."""
+        return self._strategy.product
+
+    def targets(self, market: Market) -> Mapping[str, Target]:
+        """See `Strategy.targets`; nothing when it fails, which is logged when it begins."""
+        try:
+            wanted = self._strategy.targets(market)
+        except Exception as error:  # a plug-in of somebody else may raise anything
+            FAILURES.labels(self.name).inc()
+            if not self._failed:
+                log.error("strategy fails", extra={"strategy": self.name, "error": f"{type(error).__name__}: {error}"})
+            self._failed = True
+            return {}
+        self._failed = False
+        return wanted
+
+
+def _built(rows: Sequence[StrategyRow]) -> list[Strategy]:
+    """The enabled strategies, but for those that cannot be made."""
+    built: list[Strategy] = []
+    for row in rows:
+        ENABLED.labels(row.name).set(row.enabled)
+        if not row.enabled:
+            continue
+        try:
+            built.append(_Guarded(build(row.kind, row.name, row.parameters)))
+        except TradingError as error:
+            FAILURES.labels(row.name).inc()
+            log.error("strategy cannot be made", extra={"strategy": row.name, "error": str(error)})
+    return built

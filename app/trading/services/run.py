@@ -3,67 +3,93 @@
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Event
 
 from trading.cache.client import Cache
+from trading.domain.instruments import Instrument
+from trading.execution.broker import BrokerAdapter
+from trading.execution.paper import PaperBroker
+from trading.execution.scenario import Scenario
+from trading.marketdata.calendar import nse_calendar
 from trading.marketdata.source import open_source
+from trading.risk.killswitch import DrawdownLimits
 from trading.security.allowlist import Allowlist
 from trading.security.credentials import MountedCredential
+from trading.services.backtests import Backtests
+from trading.services.cache import CacheWarmer
 from trading.services.credentialwatch import CredentialWatch
 from trading.services.engine import Engine
-from trading.services.feed import Feed
+from trading.services.execution import Execution
 from trading.services.health import Checks, HealthServer, Heartbeat
+from trading.services.leader import Lead, Leader
 from trading.services.logs import configure
+from trading.services.marketdata import MarketData
+from trading.services.risk import RiskWatch
+from trading.services.scheduler import Scheduler
 from trading.settings import Settings
 from trading.storage.connection import logins
 from trading.storage.database import Database
+from trading.storage.leadership import ENGINE, EXECUTION, MARKETDATA, RISK, SCHEDULER
 
 log = logging.getLogger(__name__)
 Address = tuple[str, int]
 
 
-def run_feed(settings: Settings, address: Address) -> None:
-    """Play market data until told to stop.
+def run_marketdata(settings: Settings, address: Address) -> None:
+    """Play market data, or stand by, until told to stop.
 
     Raises:
         MarketDataError: the file is corrupt; nothing was played.
     """
+    source = open_source(settings.feed_source, settings.seed, quarantine=settings.feed_quarantine)
+    speed = float(settings.feed_speed)
+    _lead(MARKETDATA, settings, address, lambda cache: MarketData(source, cache, speed).lead)
+
+
+def run_risk(settings: Settings, address: Address) -> None:
+    """Watch what accounts are worth, or stand by, until told to stop."""
+    _lead(RISK, settings, address, lambda _: RiskWatch(DrawdownLimits()).lead)
+
+
+def run_scheduler(settings: Settings, address: Address) -> None:
+    """Do what is due, or stand by, until told to stop."""
+    _lead(SCHEDULER, settings, address, lambda _: Scheduler(nse_calendar(), Backtests()).lead)
+
+
+def run_cache(settings: Settings, address: Address) -> None:
+    """Keep Redis warm until told to stop."""
     stop = _stop_on_signals()
-    configure("feed", settings.log_level)
-    source = open_source(settings.feed_source, settings.seed)
+    configure("cache", settings.log_level)
     postgres, redis = _credentials(settings)
-    database = Database(logins(settings, postgres, _name("feed")), max_size=1)
+    database = Database(logins(settings, postgres, _name("cache")), max_size=1)
     cache = Cache(settings, redis)
     database.open()
     try:
-        feed = Feed(source, database, cache, float(settings.feed_speed))
+        warmer = CacheWarmer(database, cache)
         with (
             _watching([(postgres, database.drain), (redis, cache.drain)]),
-            _health(address, feed.heartbeat, feed.ready),
+            _health(address, warmer.heartbeat, warmer.ready),
         ):
-            feed.run(stop)
+            warmer.run(stop)
     finally:
         database.close()
         cache.close()
 
 
 def run_engine(settings: Settings, address: Address) -> None:
-    """Trade, or stand by, until told to stop."""
-    stop = _stop_on_signals()
-    configure("engine", settings.log_level)
-    postgres, redis = _credentials(settings)
-    cache = Cache(settings, redis)
-    engine = Engine(logins(settings, postgres, _name("engine")), cache, seed=settings.seed, holder=socket.gethostname())
-    try:
-        with (
-            _watching([(postgres, engine.renew), (redis, cache.drain)]),
-            _health(address, engine.heartbeat, engine.ready),
-        ):
-            engine.run(stop)
-    finally:
-        cache.close()
+    """Decide, or stand by, until told to stop."""
+    _lead(ENGINE, settings, address, lambda cache: Engine(cache).lead)
+
+
+def run_execution(settings: Settings, address: Address) -> None:
+    """Execute orders, or stand by, until told to stop."""
+
+    def open_broker(listed: Mapping[str, Instrument]) -> BrokerAdapter:
+        return PaperBroker(Scenario(seed=settings.seed), listed)
+
+    _lead(EXECUTION, settings, address, lambda cache: Execution(cache, open_broker).lead)
 
 
 def run_api(settings: Settings, address: Address) -> None:
@@ -82,7 +108,32 @@ def run_api(settings: Settings, address: Address) -> None:
     ApiServer(settings, address).run()
 
 
-ROLES: dict[str, Callable[[Settings, Address], None]] = {"feed": run_feed, "engine": run_engine, "api": run_api}
+ROLES: dict[str, Callable[[Settings, Address], None]] = {
+    "api": run_api,
+    "engine": run_engine,
+    "execution": run_execution,
+    "marketdata": run_marketdata,
+    "risk": run_risk,
+    "cache": run_cache,
+    "scheduler": run_scheduler,
+}
+
+
+def _lead(role: str, settings: Settings, address: Address, work: Callable[[Cache], Lead]) -> None:
+    """Lead a role that works on both stores."""
+    stop = _stop_on_signals()
+    configure(role, settings.log_level)
+    postgres, redis = _credentials(settings)
+    cache = Cache(settings, redis)
+    leader = Leader(role, logins(settings, postgres, _name(role)), work(cache), holder=socket.gethostname())
+    try:
+        with (
+            _watching([(postgres, leader.renew), (redis, cache.drain)]),
+            _health(address, leader.heartbeat, leader.ready),
+        ):
+            leader.run(stop)
+    finally:
+        cache.close()
 
 
 def _credentials(settings: Settings) -> tuple[MountedCredential, MountedCredential]:

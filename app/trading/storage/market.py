@@ -1,4 +1,4 @@
-"""Instruments, feeds, and how far the engine has played them."""
+"""Instruments, feeds, and how far they have been played and decided on."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -54,10 +54,31 @@ def active_progress(connection: Connection) -> Progress | None:
     return Progress(feed_id, step, at.astimezone(IST) if at else None)
 
 
+def active_feed(connection: Connection) -> tuple[str, str] | None:
+    """Name and kind of the feed that trades; None before any was activated."""
+    row = connection.execute("SELECT feed_id, kind FROM feed ORDER BY activated_at DESC LIMIT 1").fetchone()
+    return (row[0], row[1]) if row else None
+
+
 def played_step(connection: Connection, feed_id: str) -> int:
-    """The last step that the engine has played of a feed, 0 if none."""
+    """The last step that has been played of a feed, 0 if none."""
     row = connection.execute("SELECT step FROM feed_progress WHERE feed_id = %s", (feed_id,)).fetchone()
     return int(row[0]) if row else 0
+
+
+def decided_step(connection: Connection, feed_id: str) -> int:
+    """The last step of a feed that the strategies have decided on, 0 if none."""
+    row = connection.execute("SELECT step FROM engine_progress WHERE feed_id = %s", (feed_id,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def save_decided(connection: Connection, feed_id: str, step: int) -> None:
+    """Note that the strategies have decided on a step."""
+    connection.execute(
+        "INSERT INTO engine_progress (feed_id, step) VALUES (%s, %s) "
+        "ON CONFLICT (feed_id) DO UPDATE SET step = excluded.step, updated_at = clock_timestamp()",
+        (feed_id, step),
+    )
 
 
 def save_progress(connection: Connection, feed_id: str, step: Step) -> None:

@@ -264,6 +264,14 @@ def initialized(connection: Connection) -> list[Order]:
     return [order_of(row) for row in rows]
 
 
+def open_orders(connection: Connection) -> list[Order]:
+    """The open orders as their rows say, oldest first; see `find`."""
+    rows = connection.execute(
+        f"SELECT {REQUEST}, {STATE} FROM orders WHERE status IN {OPEN} ORDER BY number"  # noqa: S608
+    ).fetchall()
+    return [order_of(row) for row in rows]
+
+
 def tagged(connection: Connection, tags: Sequence[str]) -> list[Order]:
     """The orders whose ids begin with these hexadecimal digits, each folded from its events."""
     bounds = [(UUID(tag.ljust(32, "0")), UUID(tag.ljust(32, "f"))) for tag in tags]

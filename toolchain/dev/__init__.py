@@ -1,0 +1,1 @@
+"""The whole engine as processes on loopback, for work on its code."""
