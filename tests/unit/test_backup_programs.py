@@ -115,9 +115,13 @@ def test_a_new_primary_sends_again_what_it_only_received(tmp_path: Path) -> None
 def test_the_metrics_tell_of_the_archive_and_of_each_job() -> None:
     facts = {"ok": False, "at": 5, "seconds": 1.5, "newest": {"full": 4}, "stored_bytes": 9}
     rehearsal = {"ok": True, "at": 6, "seconds": 2, "newest_commit": 3.5}
-    text = archive.metrics({"waiting_segments": 2.0}, {"check": facts, "restore-test": rehearsal})
+    text = archive.metrics(
+        {"waiting_segments": 2.0, "last_archived_timestamp_seconds": 1795518459.25},
+        {"check": facts, "restore-test": rehearsal},
+    )
     assert text.splitlines() == [
-        "postgres_archive_waiting_segments 2",
+        "postgres_archive_waiting_segments 2.0",
+        "postgres_archive_last_archived_timestamp_seconds 1795518459.25",
         'postgres_backup_job_ok{job="check"} 0',
         'postgres_backup_job_timestamp_seconds{job="check"} 5',
         'postgres_backup_job_duration_seconds{job="check"} 1.5',

@@ -43,7 +43,7 @@ def metrics(archiver: Mapping[str, float], jobs: Mapping[str, Mapping[str, Any]]
             seconds).
         jobs: as `read_status` gives them.
     """
-    lines = [f"postgres_archive_{name} {value:g}" for name, value in archiver.items()]
+    lines = [f"postgres_archive_{name} {value}" for name, value in archiver.items()]
     return "\n".join([*lines, *(line for name, facts in jobs.items() for line in _job(name, facts))]) + "\n"
 
 
