@@ -53,6 +53,13 @@ def test_a_repository_that_cannot_be_used_says_why(change: dict[str, object], pr
     assert pgbackrest.parse([]).problem
 
 
+def test_noise_in_an_answer_is_no_crash() -> None:
+    answer = b'[{"message": "[FormatError] invalid: \xff\x00\x8a"}]\n'
+    (found,) = json.loads(pgbackrest.readable(answer))
+    assert found["message"].startswith("[FormatError] invalid: ")
+    assert found["message"].isprintable()
+
+
 def test_a_moment_is_restored_from_the_backup_before_it() -> None:
     assert restoretest.choose(HELD, "1970-01-01 00:25:00+00").label == "F"
     assert restoretest.choose(HELD, "").label == "F_D"

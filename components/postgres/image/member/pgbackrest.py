@@ -88,11 +88,17 @@ def run(command: str, *options: str) -> None:
 def look() -> Repository:
     """What the repository holds, as this pod sees it."""
     command = ["pgbackrest", f"--stanza={STANZA}", "--output=json", "--log-level-stderr=error", "info"]
-    done = subprocess.run([*command, "--log-level-console=off"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, "--log-level-console=off"], capture_output=True, check=False)
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()
+        said = readable(done.stderr or done.stdout).splitlines()
         return Repository(said[0] if said else f"pgbackrest info ends with {done.returncode}")
-    return parse(json.loads(done.stdout))
+    return parse(json.loads(readable(done.stdout)))
+
+
+def readable(answer: bytes) -> str:
+    """An answer as text: with a wrong passphrase pgBackRest shows what it read, which is noise. Pure."""
+    text = answer.decode(errors="replace").strip()
+    return "".join(each if each.isprintable() or each == "\n" else "?" for each in text)
 
 
 def parse(answer: list[Mapping[str, Any]]) -> Repository:
