@@ -25,7 +25,8 @@ QUARANTINED = Gauge(
     "trading_feed_quarantined_rows", "Rows of the source that were left out, by what is wrong", ["rule"]
 )
 
-LEAD = 240  # steps played at once, as the history that strategies need, before the pace sets in
+LEAD = 240  # steps played at once, so that most strategies can begin, before the pace sets in
+HISTORY = 1000  # steps before the one played last that stay in the stream: the longest window of a strategy
 WAIT_S = 1.0
 KEEP_S, KEEP_STEPS = 10.0, 60  # bars are kept so often, at most so many steps in a transaction
 
@@ -95,13 +96,13 @@ class MarketData:
             return newest + 1
         self._played = self._ask_played(reign)
         self._at_once = max(LEAD, self._played)
-        return max(1, self._played - LEAD + 1)
+        return max(1, self._played - HISTORY + 1)
 
     def _must_wait(self, reign: Reign, number: int) -> bool:
         """Whether the step would push out of the stream what an engine that starts now must read."""
-        if number - self._played > MAX_STEPS - LEAD:
+        if number - self._played > MAX_STEPS - HISTORY:
             self._played = self._ask_played(reign)
-        waits = number - self._played > MAX_STEPS - LEAD
+        waits = number - self._played > MAX_STEPS - HISTORY
         if waits and not self._waits:
             log.warning("waiting for execution", extra={"step": number, "played": self._played})
         self._waits = waits
