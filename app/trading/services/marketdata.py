@@ -65,6 +65,8 @@ class MarketData:
         due = time.monotonic()
         while not reign.done():
             try:
+                # Before the stream is asked: between asking and publishing it must not lose what it had.
+                self._wait_until(reign, due)
                 number = self._next_number(reign)
                 keeper.keep(reign, number - 1)
                 if self._must_wait(reign, number):
@@ -74,11 +76,6 @@ class MarketData:
                 step = self._step(number)
                 if step is None:
                     break
-                if step.number > self._at_once:
-                    self._wait_until(reign, due)
-                    if reign.done():
-                        self._number = 0
-                        return
                 if self._publish(step) and step.number > self._at_once:
                     due = max(due + self._interval_s, time.monotonic())
                 self._report(reign, OK)
