@@ -18,6 +18,7 @@ from trading.storage.strategies import (
     seed,
     strategies,
 )
+from trading.strategies.registry import StrategyError
 
 pytestmark = pytest.mark.cluster
 
@@ -91,4 +92,6 @@ def test_change_of_what_is_not_there_or_without_a_reason_is_refused(stage: Stage
             change(connection, "nobody", True, None, "ann", "a try", None)
         with pytest.raises(StrategyReasonMissing, match="reason: is empty"), connection.writing():
             change(connection, "ema-crossover", False, None, "ann", "  ", None)
+        with pytest.raises(StrategyError, match="fats=9: ema has no such parameter"), connection.writing():
+            change(connection, "ema-crossover", None, {"fats": 9}, "ann", "a slip", None)
     assert len(stage.query(HISTORY)) == 2

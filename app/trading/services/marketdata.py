@@ -25,7 +25,8 @@ QUARANTINED = Gauge(
     "trading_feed_quarantined_rows", "Rows of the source that were left out, by what is wrong", ["rule"]
 )
 
-LEAD = 240  # steps played at once, as the history that strategies need, before the pace sets in
+LEAD = 240  # steps played at once, so that most strategies can begin, before the pace sets in
+HISTORY = 1000  # steps before the one played last that stay in the stream: the longest window of a strategy
 WAIT_S = 1.0
 KEEP_S, KEEP_STEPS = 10.0, 60  # bars are kept so often, at most so many steps in a transaction
 
@@ -64,6 +65,8 @@ class MarketData:
         due = time.monotonic()
         while not reign.done():
             try:
+                # Before the stream is asked: between asking and publishing it must not lose what it had.
+                self._wait_until(reign, due)
                 number = self._next_number(reign)
                 keeper.keep(reign, number - 1)
                 if self._must_wait(reign, number):
@@ -73,11 +76,6 @@ class MarketData:
                 step = self._step(number)
                 if step is None:
                     break
-                if step.number > self._at_once:
-                    self._wait_until(reign, due)
-                    if reign.done():
-                        self._number = 0
-                        return
                 if self._publish(step) and step.number > self._at_once:
                     due = max(due + self._interval_s, time.monotonic())
                 self._report(reign, OK)
@@ -95,13 +93,13 @@ class MarketData:
             return newest + 1
         self._played = self._ask_played(reign)
         self._at_once = max(LEAD, self._played)
-        return max(1, self._played - LEAD + 1)
+        return max(1, self._played - HISTORY + 1)
 
     def _must_wait(self, reign: Reign, number: int) -> bool:
         """Whether the step would push out of the stream what an engine that starts now must read."""
-        if number - self._played > MAX_STEPS - LEAD:
+        if number - self._played > MAX_STEPS - HISTORY:
             self._played = self._ask_played(reign)
-        waits = number - self._played > MAX_STEPS - LEAD
+        waits = number - self._played > MAX_STEPS - HISTORY
         if waits and not self._waits:
             log.warning("waiting for execution", extra={"step": number, "played": self._played})
         self._waits = waits

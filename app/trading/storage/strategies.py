@@ -8,6 +8,7 @@ from psycopg.types.json import Jsonb
 
 from trading.domain.errors import TradingError
 from trading.storage.connection import Connection
+from trading.strategies.registry import check_parameters
 
 COLUMNS = "name, kind, enabled, parameters, version"
 SYSTEM = "system"
@@ -85,6 +86,7 @@ def change(
         StrategyNotFound: there is none of this name.
         StrategyChanged: somebody was faster.
         StrategyReasonMissing: nothing says why.
+        StrategyError: the parameters do not suit its kind.
     """
     if not reason.strip():
         raise StrategyReasonMissing("reason: is empty; say why the strategy is changed")
@@ -106,6 +108,8 @@ def change(
         before.parameters if parameters is None else dict(parameters),
         before.version + 1,
     )
+    if parameters is not None:
+        check_parameters(before.kind, parameters)
     if (after.enabled, after.parameters) == (before.enabled, before.parameters):
         return before
     connection.execute(
