@@ -72,6 +72,7 @@ def test_the_program_takes_pinned_images(stack: str) -> None:
     config = yaml.safe_load(with_images(text_of(stack), IMAGES))["config"]
     raw = {key.removeprefix("trading-platform:"): value for key, value in config.items() if "trading-platform" in key}
     secret = {} if stack == "local" else {"registryUsername": "u", "registryPassword": "p"}
+    secret |= {"backupS3Key": "k", "backupS3KeySecret": "s"} if stack == "prod" else {}
     assert parse(stack, {"registry": LOCAL_REGISTRY} | raw | secret, set(secret)).images == IMAGES
 
 

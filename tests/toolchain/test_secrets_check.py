@@ -111,10 +111,10 @@ def test_what_encrypts_the_secrets(checked: Checked, settings: dict[str, object]
     assert "awskms encrypts" in checked({}, settings)[1] or "secretsprovider" not in settings
 
 
-@pytest.mark.parametrize("stack_name", ["staging", "prod"])
-def test_the_committed_stacks_need_a_login_alone(stack_name: str) -> None:
+@pytest.mark.parametrize(("stack_name", "store"), [("staging", []), ("prod", ["backupS3Key", "backupS3KeySecret"])])
+def test_the_committed_stacks_need_a_login_and_prod_the_key_of_its_backups(stack_name: str, store: list[str]) -> None:
     rows = checklist.checklist(stack_name, stackfile.read(stack_name), {})
-    assert [row.name for row in rows if row.state == "missing"] == ["registryUsername", "registryPassword"]
+    assert [row.name for row in rows if row.state == "missing"] == ["registryUsername", "registryPassword", *store]
 
 
 def test_no_command_has_a_value_in_its_arguments() -> None:

@@ -194,7 +194,8 @@ def test_the_quota_is_held_to_the_sums_of_the_manifests(stack: str) -> None:
         # a CronJob that forbids a second run has one pod at most
         replicas = most.get(workload["metadata"]["name"]) or workload["spec"].get("replicas", 1)
         rolling = workload["spec"].get("strategy", {}).get("rollingUpdate")
-        count = replicas + (rolling["maxSurge"] + 1 if rolling else 0)  # the one that ends still counts
+        # a pod that ends still counts; the only one of a role ends when the next has come, and with it the update
+        count = replicas + (rolling["maxSurge"] + (replicas > 1) if rolling else 0)
         templates = [*workload["spec"].get("volumeClaimTemplates", ())]
         templates += [v["ephemeral"]["volumeClaimTemplate"] for v in pod.spec["volumes"] if "ephemeral" in v]
         claims = [c["spec"]["resources"]["requests"] for c in templates]
