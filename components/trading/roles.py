@@ -78,14 +78,16 @@ def needs(args: TradingArgs) -> Footprint:
     """All roles at their most.
 
     A pod that is told to end counts until it has: so an update of a pair or a single has one beside the replicas, one
-    of the API two (the one that comes, the one that ends).
+    of the API two (the one that comes, the one that ends) where it has more pods than one.
     """
     total = Footprint()
     for role, spec in roles(args).items():
         replicas = spec.replicas
         if role == "api":
             replicas = args.api_autoscaling.max_replicas if args.api_autoscaling else args.api_replicas
-        total += footprint([args.resources[role]], replicas=replicas or 1, update_pods=2 if role == "api" else 1)
+        replicas = replicas or 1
+        beside = 2 if role == "api" and replicas > 1 else 1
+        total += footprint([args.resources[role]], replicas=replicas, update_pods=beside)
     return total
 
 
