@@ -70,7 +70,8 @@ def deploy(config: StackConfig, secrets: Secrets, *, prefix: str = "") -> None:
             key=secrets["tlsKey"],
         )
         Certificate(f"{prefix}certificate", pair, options(network))
-    trading = Trading(f"{prefix}trading", args.trading, options(*before))
+    # the engine waits for its stores anyhow, and its pods must not take up the few operations that the CLI runs at once
+    trading = Trading(f"{prefix}trading", args.trading, options(*before, postgres, redis))
 
     pulumi.export("namespace", config.namespace)
     pulumi.export("apiService", f"{trading.api_service}.{config.namespace}.svc:{trading.api_port}")
