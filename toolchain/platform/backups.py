@@ -18,6 +18,7 @@ from toolchain.platform.tools import Tools, ensure_tools
 JOB_WAIT_S = 3600
 POLL_S = 1.0
 MIB = 1024 * 1024
+NO_STANZA = "missing stanza path"  # pgBackRest's words for a repository that nothing was put into
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,8 @@ def table(stack: str, held: Repository, jobs: dict[str, dict[str, Any]], now: fl
             f"  {one.size / MIB:9.1f} MiB, stored {one.stored / MIB:.1f} MiB{broken}"
         )
     lines += [f"  {held.problem}"] if held.problem else []
+    if held.problem == NO_STANZA:
+        lines.append(f"  none yet: the next scheduled check makes the first one, or now: make backup STACK={stack}")
     lines += ["", f"  last archived log: {held.newest_wal or 'none'}"]
     for name, facts in sorted(jobs.items()):
         verdict = "ok" if facts["ok"] else f"FAILED: {facts['problem']}"
