@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from decimal import ROUND_UP
 
-from redis.exceptions import ResponseError
+from redis.exceptions import ResponseError, WatchError
 
 from trading.cache.client import Redis
 from trading.domain.instruments import Instrument
@@ -29,14 +29,26 @@ def last_step(redis: Redis, feed_id: str) -> int:
     return int(entries[0][0].split("-")[0]) if entries else 0
 
 
-def publish(redis: Redis, feed_id: str, step: Step, quotes: Mapping[str, str]) -> bool:
-    """Add a step and its quotes at once; False when the stream is that far or farther already."""
+def publish(redis: Redis, feed_id: str, step: Step, quotes: Mapping[str, str], *, begins: bool) -> bool:
+    """Add a step and its quotes at once; False, with nothing added, when the stream is not where the step belongs.
+
+    Args:
+        begins: whether the stream begins with this step. Otherwise it must be there: one that was lost since it was
+            asked for its newest step would begin with a hole.
+    """
+    key = bars_key(feed_id)
     with redis.pipeline(transaction=True) as pipe:
-        pipe.xadd(bars_key(feed_id), encode(step), id=f"{step.number}-0", maxlen=MAX_STEPS, approximate=True)
-        pipe.expire(bars_key(feed_id), KEEP_S)
+        pipe.watch(key)
+        if bool(pipe.exists(key)) is begins:
+            return False
+        pipe.multi()
+        pipe.xadd(key, encode(step), id=f"{step.number}-0", maxlen=MAX_STEPS, approximate=True)
+        pipe.expire(key, KEEP_S)
         pipe.hset(QUOTES, mapping=quotes)
         try:
             pipe.execute()
+        except WatchError:
+            return False
         except ResponseError as error:
             if "equal or smaller" in str(error):
                 return False

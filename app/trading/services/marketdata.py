@@ -48,6 +48,7 @@ class MarketData:
         self._instruments = {i.symbol: i for i in source.instruments}
         self._at_once = LEAD
         self._steps: Iterator[Step] = iter(())
+        self._begins = True  # whether the stream begins with the next step
         self._number = 0  # of the step that `_steps` gives next
         self._played = 0  # by execution, when last asked
         self._waits = False
@@ -65,7 +66,6 @@ class MarketData:
         due = time.monotonic()
         while not reign.done():
             try:
-                # Before the stream is asked: between asking and publishing it must not lose what it had.
                 self._wait_until(reign, due)
                 number = self._next_number(reign)
                 keeper.keep(reign, number - 1)
@@ -89,6 +89,7 @@ class MarketData:
 
     def _next_number(self, reign: Reign) -> int:
         newest = self._cache.run(lambda redis: last_step(redis, self._source.feed_id), deadline_s=0)
+        self._begins = not newest
         if newest:
             return newest + 1
         self._played = self._ask_played(reign)
@@ -119,7 +120,9 @@ class MarketData:
     def _publish(self, step: Step) -> bool:
         quotes = {bar.symbol: quote(bar, self._instruments[bar.symbol], self._source.kind) for bar in step.bars}
         try:
-            added = self._cache.run(lambda r: publish(r, self._source.feed_id, step, quotes), deadline_s=0)
+            added = self._cache.run(
+                lambda r: publish(r, self._source.feed_id, step, quotes, begins=self._begins), deadline_s=0
+            )
         except CacheUnavailable:
             self._number = 0  # whether it is in the stream is not known: ask again
             raise
