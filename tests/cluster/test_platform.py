@@ -212,6 +212,14 @@ def logs_in(platform: Platform, slot: str, password: str) -> bool:
     return done.returncode == 0
 
 
+def test_a_dropped_table_and_a_lost_cluster_come_back(platform: Platform, measured: Measured) -> None:
+    done = platform.cluster.toolchain("drills.restore", "--stack", STACK, "--gib", "0.02")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    measured("restore", json.loads(done.stdout.splitlines()[-1]))
+    again = platform.pulumi("preview", "--stack", STACK, "--expect-no-changes")
+    assert again.returncode == 0, again.stdout + again.stderr
+
+
 def test_destroy_leaves_nothing(platform: Platform) -> None:
     done = platform.pulumi("destroy", "--yes", "--skip-preview", "--stack", STACK)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -220,11 +228,3 @@ def test_destroy_leaves_nothing(platform: Platform) -> None:
     eventually(lambda: not platform.cluster.kubectl("get", "pv", "-o", "name").split(), 60, "no volume left")
     state = json.loads(platform.pulumi("stack", "export", "--stack", STACK).stdout)
     assert not state["deployment"].get("resources")
-
-
-def test_a_dropped_table_and_a_lost_cluster_come_back(platform: Platform, measured: Measured) -> None:
-    done = platform.cluster.toolchain("drills.restore", "--stack", STACK, "--gib", "0.02")
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    measured("restore", json.loads(done.stdout.splitlines()[-1]))
-    again = platform.pulumi("preview", "--stack", STACK, "--expect-no-changes")
-    assert again.returncode == 0, again.stdout + again.stderr

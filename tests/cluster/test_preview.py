@@ -25,6 +25,7 @@ NAMESPACE = "preview-test"
 PREFIX = "trading-platform:"
 TARGETS = (
     *("**providers**", "**trading:network**", "**trading:credentials:Credentials**"),
+    "**trading:credentials:BackupSecrets**",
     *("**Postgres::postgres", "**ConfigMap::postgres-settings"),
 )
 PACK = """
@@ -35,7 +36,7 @@ def no_quota(args, report):
         report("quotas are not wanted here")
 
 def unknown(args, report):
-    if args.resource_type == "kubernetes:core/v1:Secret":
+    if args.resource_type == "kubernetes:core/v1:Secret" and args.name.startswith("credentials-"):
         args.props["data"]["a"] + "x"
 
 PolicyPack("test", [
@@ -205,7 +206,7 @@ def test_drift_is_what_was_changed_by_hand_and_nothing_else(here: Here) -> None:
     assert fields == {
         "NetworkPolicy/allow-dns": [],
         "ConfigMap/postgres-settings": [],
-        "ResourceQuota/quota": [("spec.hard.pods", "30", "29")],
+        "ResourceQuota/quota": [("spec.hard.pods", "36", "29")],
         "Secret/credentials-api": [("data.a", "[secret]", "[secret]")],
     }
     settings = next(c for c in report["changes"] if c["object"] == "ConfigMap/postgres-settings")
