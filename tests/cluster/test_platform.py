@@ -165,6 +165,14 @@ def test_orders_survive_a_killed_engine(platform: Platform) -> None:
     assert query(platform, doubled) == []
 
 
+def test_a_dropped_table_and_a_lost_cluster_come_back(platform: Platform, measured: Measured) -> None:
+    done = platform.cluster.toolchain("drills.restore", "--stack", STACK, "--gib", "0.02")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    measured("restore", json.loads(done.stdout.splitlines()[-1]))
+    again = platform.pulumi("preview", "--stack", STACK, "--expect-no-changes")
+    assert again.returncode == 0, again.stdout + again.stderr
+
+
 def test_epoch_bump_replaces_one_password_and_updates_its_secret(platform: Platform, tmp_path: Path) -> None:
     def bump(config: dict[str, Any]) -> None:
         config["trading-platform:credentials"]["postgres-app"] += 1
@@ -210,14 +218,6 @@ def logs_in(platform: Platform, slot: str, password: str) -> bool:
         argv, input=password, env=dict(platform.cluster.env), capture_output=True, text=True, check=False
     )
     return done.returncode == 0
-
-
-def test_a_dropped_table_and_a_lost_cluster_come_back(platform: Platform, measured: Measured) -> None:
-    done = platform.cluster.toolchain("drills.restore", "--stack", STACK, "--gib", "0.02")
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    measured("restore", json.loads(done.stdout.splitlines()[-1]))
-    again = platform.pulumi("preview", "--stack", STACK, "--expect-no-changes")
-    assert again.returncode == 0, again.stdout + again.stderr
 
 
 def test_destroy_leaves_nothing(platform: Platform) -> None:
