@@ -3,15 +3,13 @@
     python -m drills.restore --stack local --gib 1
 
 Writes a table of its own into the stack's database, and takes it away again. The second half deletes every member with
-its volume: on a stack that is protected, or where you have not said so, it asks for the stack's name.
+its volume: so any stack but local is named once more.
 """
 
 import argparse
 import contextlib
 import json
 import random
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -19,9 +17,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from components.postgres.names import APP, DATABASE, RESTORE_TEST
+from drills.target import guard
 from toolchain.kit.console import ToolError, main_guard, result, say
-from toolchain.platform import stack as stacks
-from toolchain.platform.backups import Target, backup, remove_job, start_job, target
+from toolchain.platform.backups import backup, remove_job, start_job, target
+from toolchain.platform.kube import Target
 from toolchain.platform.restore import restore
 
 TABLE, FILL = "drill_restore", "drill_restore_fill"
@@ -70,7 +69,7 @@ def main() -> int:
     parser.add_argument("--confirm", default="", metavar="STACK", help="its name, so nobody is asked")
     args = parser.parse_args()
     where = target(args.stack)
-    agree(args.stack, args.confirm)
+    guard(args.stack, args.confirm)
     sql(where, f"DROP TABLE IF EXISTS {TABLE}, {FILL}; CREATE TABLE {TABLE} (key bigint PRIMARY KEY)")
     outcomes = []
     try:
@@ -85,26 +84,10 @@ def main() -> int:
     return 0 if all(one.passed for one in outcomes) else 1
 
 
-def agree(stack: str, confirm: str) -> None:
-    """Stack local is there to be broken; any other one is named once more. Raises `ToolError`."""
-    if confirm == stack or (stack == "local" and not stacks.protected(stack)):
-        return
-    if confirm or not sys.stdin.isatty():
-        raise ToolError(f"this deletes PostgreSQL of stack {stack} with its volumes; to go on, give CONFIRM={stack}")
-    if input(f"This deletes PostgreSQL of stack {stack} with its volumes. Type the stack's name: ") != stack:
-        raise ToolError("that is not its name; nothing was changed")
-
-
 def sql(where: Target, script: str, *, pod: str = "", container: str = "patroni") -> str:
     """Run SQL over the socket of a pod, the primary when none is given, as the superuser; returns the rows."""
     found = pod or primary(where)
-    argv = where.argv("exec", "-i", found, "-c", container, "--", *SOCKET, "-d", DATABASE)
-    done = subprocess.run(
-        argv, input=script, env=dict(where.tools.env), capture_output=True, text=True, timeout=3600, check=False
-    )
-    if done.returncode:
-        raise ToolError(f"SQL in {found}: {done.stderr.strip()}")
-    return done.stdout
+    return where.kubectl("exec", "-i", found, "-c", container, "--", *SOCKET, "-d", DATABASE, stdin=script)
 
 
 def primary(where: Target) -> str:
@@ -221,7 +204,7 @@ class Prober:
 
     def _probe(self) -> None:
         while not self._done.is_set():
-            with contextlib.suppress(ToolError, subprocess.TimeoutExpired):
+            with contextlib.suppress(ToolError):
                 sql(self._where, f"INSERT INTO {TABLE} VALUES (0) ON CONFLICT DO NOTHING")  # noqa: S608
                 self._at = time.monotonic()
                 self._done.set()

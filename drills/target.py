@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from components.postgres.names import DATABASE
 from toolchain.kit.console import ToolError
+from toolchain.platform import kube
 from toolchain.platform import stack as stacks
-from toolchain.platform.tools import Tools, ensure_tools
+from toolchain.platform.tools import ensure_tools
 from toolchain.render.stackfile import read
 
 T = TypeVar("T")
@@ -29,27 +31,14 @@ class Late(ToolError):
 
 
 @dataclass(frozen=True)
-class Target:
+class Target(kube.Target):
     """One stack on its cluster.
 
     Attributes:
         own_nodes: whether the nodes are the local cluster's, which may be killed and cut off.
     """
 
-    tools: Tools
-    stack: str
-    namespace: str
     own_nodes: bool
-
-    def kubectl(self, *argv: str, stdin: str | None = None) -> str:
-        """Output of kubectl in the platform's namespace; raises `ToolError` when it fails."""
-        command = ["kubectl", "-n", self.namespace, *argv]
-        done = subprocess.run(
-            command, input=stdin, env=dict(self.tools.env), capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise ToolError(f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}")
-        return done.stdout
 
     def pods(self, selector: str) -> list[dict[str, Any]]:
         """The pods of a label selector."""
@@ -100,7 +89,7 @@ class Target:
 
     def psql(self, sql: str) -> list[list[str]]:
         """Rows of a query on the primary, over its own socket."""
-        argv = ("psql", "-h", "/run/postgresql", "-d", "trading", "-AtX", "-F", "|", "-c", sql)
+        argv = ("psql", "-h", "/run/postgresql", "-d", DATABASE, "-AtX", "-F", "|", "-c", sql)
         rows = self.kubectl("exec", self.primary(), "-c", "patroni", "--", *argv)
         return [line.split("|") for line in rows.splitlines()]
 
@@ -134,18 +123,19 @@ def find(stack: str) -> Target:
     tools = ensure_tools(stack)
     namespace = str(read(stack).values["namespace"])
     target = Target(tools, stack, namespace, own_nodes=not tools.own_cluster)
-    if len(target.names(POSTGRES)) < 3:
+    if not target.names(POSTGRES):
         raise ToolError(f"stack {stack}: no platform runs in namespace {namespace}; run `make up STACK={stack}` first")
     return target
 
 
 def guard(stack: str, confirmed: str) -> None:
-    """Raise `ToolError` unless the stack may be broken: a protected one only when its name was given once more."""
-    if read(stack).values.get("protect") and confirmed != stack:
-        raise ToolError(
-            f"stack {stack} is protected (protect: true), and a drill breaks what runs; if that is meant, "
-            f"give its name once more: CONFIRM={stack}"
-        )
+    """Stack local is there to be broken; any other, or a protected one, is named once more. Raises `ToolError`."""
+    if confirmed == stack or (stack == "local" and not stacks.protected(stack)):
+        return
+    if confirmed or not sys.stdin.isatty():
+        raise ToolError(f"a drill breaks what runs in stack {stack}; if that is meant, give its name: CONFIRM={stack}")
+    if input(f"This breaks what runs in stack {stack}. Type its name to go on: ") != stack:
+        raise ToolError("that is not its name; nothing was changed")
 
 
 def one(names: list[str]) -> str | None:

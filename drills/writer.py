@@ -10,8 +10,10 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+from components.postgres.names import DATABASE, MEMBERS_SERVICE, POSTGRES_PORT
+from components.redis.image.settings import SENTINEL_PORT
 from drills import ledger
-from drills.target import Target, eventually, written
+from drills.target import POSTGRES, SENTINEL, Target, eventually, written
 from toolchain.kit.console import ToolError
 
 NAME = "drill-writer"
@@ -19,7 +21,6 @@ NAMED = "app.kubernetes.io/name"
 LABELS = {NAMED: "trading", "app.kubernetes.io/component": "drill"}
 UID = 10030
 FIRST_WRITES = 20
-REPLICAS = 3
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def follow(target: Target, path: Path, stop: Event) -> None:
     """Copy the ledger as it grows, anew from its beginning whenever the stream breaks."""
     while not stop.is_set():
         with path.open("w") as copy:
-            argv = ["kubectl", "-n", target.namespace, "logs", "-f", NAME, "-c", "ledger"]
+            argv = target.argv("logs", "-f", NAME, "-c", "ledger")
             stream = subprocess.Popen(argv, env=dict(target.tools.env), stdout=copy, stderr=subprocess.DEVNULL)
             while stream.poll() is None and not stop.wait(0.2):
                 pass
@@ -144,7 +145,7 @@ def pod(target: Target, store: str, beside: str) -> dict[str, Any]:
                 {
                     "name": "ledger",
                     "image": image,
-                    "command": ["python", "/drill/ledger.py", store, *flags(store, slot), "--acked", "-"],
+                    "command": ["python", "/drill/ledger.py", store, *flags(target, store, slot), "--acked", "-"],
                     "securityContext": restricted,
                     "resources": {
                         "requests": {"cpu": "50m", "memory": "64Mi"},
@@ -164,13 +165,13 @@ def pod(target: Target, store: str, beside: str) -> dict[str, Any]:
     }
 
 
-def flags(store: str, slot: str) -> list[str]:
+def flags(target: Target, store: str, slot: str) -> list[str]:
     """How the application finds the store, and logs in to it."""
     password = ["--password-file", f"/credentials/{slot}"]
     if store == "postgres":
-        hosts = ",".join(f"postgres-{n}.postgres-repl:5432" for n in range(REPLICAS))
-        return ["--hosts", hosts, "--database", "trading", "--user", f"trading_{slot}", *password]
-    sentinels = ",".join(f"redis-sentinel-{n}:26379" for n in range(REPLICAS))
+        hosts = ",".join(f"{name}.{MEMBERS_SERVICE}:{POSTGRES_PORT}" for name in target.names(POSTGRES))
+        return ["--hosts", hosts, "--database", DATABASE, "--user", f"trading_{slot}", *password]
+    sentinels = ",".join(f"{name}:{SENTINEL_PORT}" for name in target.names(SENTINEL))
     return ["--sentinels", sentinels, "--master", "trading", "--user", "trading", *password]
 
 

@@ -54,7 +54,7 @@ def reads_its_promotion(target: Target, pod: str) -> subprocess.Popen[bytes]:
     """
     query = "psql -h /run/postgresql -d postgres -AtXqc 'select pg_is_in_recovery()' 2>/dev/null"
     script = f'until [ "$({query})" = f ]; do sleep 0.05; done; {processes("postgres", "KILL")}'
-    argv = ["kubectl", "-n", target.namespace, "exec", pod, "-c", "patroni", "--", "sh", "-c", script]
+    argv = target.argv("exec", pod, "-c", "patroni", "--", "sh", "-c", script)
     return subprocess.Popen(argv, env=dict(target.tools.env), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

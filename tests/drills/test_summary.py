@@ -16,8 +16,10 @@ from drills.faults.base import Fault, nothing, processes
 from drills.ledger import Entry
 from drills.run import Outcome, chosen
 from drills.summary import problems, quantile, summary, table
-from drills.target import guard
+from drills.target import Target, guard
 from toolchain.kit.console import ToolError
+from toolchain.platform.tools import Tools
+from toolchain.render.stackfile import StackFile
 
 CRASH = Fault("crash", "a crash", lambda _: nothing, 8.0, lambda _: "postgres-0")
 LOSSY = Fault("crash", "a crash", lambda _: nothing, 8.0, lambda _: "redis-0", may_lose=10.0)
@@ -114,11 +116,18 @@ def test_every_class_has_a_name_of_its_own(store: str) -> None:
     assert chosen(STORES[store], "") == STORES[store].faults
 
 
-def test_a_protected_stack_is_broken_only_when_it_is_named_once_more() -> None:
-    with pytest.raises(ToolError, match=r"stack prod is protected .* CONFIRM=prod"):
+def test_a_stack_that_is_not_local_is_broken_only_when_it_is_named_once_more() -> None:
+    with pytest.raises(ToolError, match=r"breaks what runs in stack prod; .* CONFIRM=prod"):
         guard("prod", "")
     guard("prod", "prod")
     guard("local", "")
+
+
+def test_a_drill_talks_to_the_cluster_that_the_stack_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = StackFile(values={"context": "of-prod"}, encrypted=frozenset())
+    monkeypatch.setattr("toolchain.platform.kube.read", lambda stack: named)
+    target = Target(Tools(env={}, own_cluster=True), "prod", "trading", own_nodes=False)
+    assert target.argv("get", "pods") == ["kubectl", "--context=of-prod", "-n", "trading", "get", "pods"]
 
 
 def test_a_signal_reaches_every_process_of_a_name_and_no_other(spawn: Callable[[str], int]) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from toolchain.kit.console import ToolError
 from toolchain.platform import smoke
+from toolchain.platform.kube import cluster_flags
 
 QUOTE = {"symbol": "ACC", "bid": "1000.00", "last": "1000.10", "source": "synthetic"}
 
@@ -181,8 +182,8 @@ def test_a_redis_that_is_not_whole(answers: dict[str, str], reason: str) -> None
 
 
 def test_the_cluster_is_the_one_that_the_stack_names() -> None:
-    assert smoke.target({"context": "prod", "kubeconfig": ""}) == ("--context=prod",)
-    assert smoke.target({"context": "", "kubeconfig": "/k"}) == ("--kubeconfig=/k",)
+    assert cluster_flags({"context": "prod", "kubeconfig": ""}) == ("--context=prod",)
+    assert cluster_flags({"context": "", "kubeconfig": "/k"}) == ("--kubeconfig=/k",)
 
 
 def test_the_report_has_seconds_verdicts_and_the_sum() -> None:

@@ -11,8 +11,8 @@ from components.postgres.image.member.wal import Lineage, Point
 MEMBERS = ("a", "b", "c")
 
 
-def judge(renewed: dict[str, Complaint], *, followers: int = 0, members: int = 3, acks: int = 1) -> str | None:
-    return stranded("a", renewed, members=members, acks=acks, followers=followers)
+def judge(renewed: dict[str, Complaint], *, members: int = 3, acks: int = 1) -> str | None:
+    return stranded("a", renewed, members=members, acks=acks)
 
 
 def says(*hears: str, misses: str = "a", beat: int = 1) -> Complaint:
@@ -25,18 +25,17 @@ def test_a_primary_that_is_cut_off_from_two_standbys_which_hear_each_other_yield
 
 
 @pytest.mark.parametrize(
-    ("renewed", "followers", "why"),
+    ("renewed", "why"),
     [
-        ({"b": says("c"), "c": says("b")}, 1, "one standby still streams, so commits go on"),
-        ({}, 0, "nobody complains: the standbys are dead, or the API does not tell"),
-        ({"b": says()}, 0, "the only one alive could not be promoted: the guard wants another to be heard"),
-        ({"b": says(), "c": says()}, 0, "all three are cut off from each other"),
-        ({"b": says("c", misses="c"), "c": says("b", misses="b")}, 0, "they miss another primary"),
-        ({"b": says("a"), "c": says("a")}, 0, "they hear nobody but the primary"),
+        ({}, "nobody complains: the standbys are dead, or the API does not tell"),
+        ({"b": says()}, "the only one alive could not be promoted: the guard wants another to be heard"),
+        ({"b": says(), "c": says()}, "all three are cut off from each other"),
+        ({"b": says("c", misses="c"), "c": says("b", misses="b")}, "they miss another primary"),
+        ({"b": says("a"), "c": says("a")}, "they hear nobody but the primary"),
     ],
 )
-def test_it_stays_where_nothing_would_be_gained(renewed: dict[str, Complaint], followers: int, why: str) -> None:
-    assert judge(renewed, followers=followers) is None, why
+def test_it_stays_where_nothing_would_be_gained(renewed: dict[str, Complaint], why: str) -> None:
+    assert judge(renewed) is None, why
 
 
 def test_two_acknowledgements_of_five_ask_for_two_more_members() -> None:
@@ -50,11 +49,10 @@ def test_a_complaint_that_is_not_renewed_is_of_a_dead_member() -> None:
     assert alive({}, first) == {}
 
 
-def test_a_standby_says_nothing_that_streams_or_hears_the_primary_or_knows_none() -> None:
-    assert complaint("a", ["c"], streams=True, beat=1) is None
-    assert complaint("a", ["a", "c"], streams=False, beat=1) is None
-    assert complaint(None, ["c"], streams=False, beat=1) is None
-    assert complaint("a", ["c"], streams=False, beat=1) == says("c")
+def test_a_standby_says_nothing_that_hears_the_primary_or_knows_none() -> None:
+    assert complaint("a", ["a", "c"], beat=1) is None
+    assert complaint(None, ["c"], beat=1) is None
+    assert complaint("a", ["c"], beat=1) == says("c")
 
 
 @given(st.builds(Complaint, st.text(), st.frozensets(st.text()), st.integers()))

@@ -2,10 +2,8 @@
 
 import contextlib
 import json
-import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,39 +11,13 @@ from components.postgres.image.member.pgbackrest import STANZA, Repository, pars
 from components.postgres.names import APP, BACKUP_APP, BACKUP_STATUS_OBJECT
 from toolchain.kit.console import ToolError, result, say
 from toolchain.platform import stack as stacks
-from toolchain.platform.tools import Tools, ensure_tools
+from toolchain.platform.kube import Target
+from toolchain.platform.tools import ensure_tools
 
 JOB_WAIT_S = 3600
 POLL_S = 1.0
 MIB = 1024 * 1024
 NO_STANZA = "missing stanza path"  # pgBackRest's words for a repository that nothing was put into
-
-
-@dataclass(frozen=True)
-class Target:
-    """The cluster and namespace of a stack, as kubectl reaches them."""
-
-    tools: Tools
-    stack: str
-    namespace: str
-
-    def kubectl(self, *args: str) -> str:
-        """Standard output of kubectl. Raises `ToolError` with its error text."""
-        return self.tools.output(*self.argv(*args))
-
-    def apply(self, verb: str, manifest: dict[str, Any]) -> None:
-        """Create or apply an object. Raises `ToolError` with the error text."""
-        argv = self.argv(verb, "-f", "-")
-        done = subprocess.run(
-            argv, input=json.dumps(manifest), env=dict(self.tools.env), capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise ToolError(f"{verb} {manifest['kind']} {manifest['metadata']['name']}: {done.stderr.strip()}")
-
-    def argv(self, *args: str) -> list[str]:
-        """The command line of kubectl for this stack."""
-        context = stacks.context(self.stack)
-        return ["kubectl", *(("--context", context) if context else ()), "-n", self.namespace, *args]
 
 
 def target(stack: str) -> Target:
@@ -95,10 +67,8 @@ def start_job(to: Target, cronjob: str, name: str, extra: Sequence[str] = ()) ->
     container = spec["template"]["spec"]["containers"][0]
     container["command"] = [*container["command"], *extra]
     labels = template.get("metadata", {}).get("labels", {})
-    to.apply(
-        "create",
-        {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "labels": labels}, "spec": spec},
-    )
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "labels": labels}, "spec": spec}
+    to.kubectl("create", "-f", "-", stdin=json.dumps(job))
 
 
 def wait_for_job(to: Target, name: str) -> str:

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from components.postgres.names import APP, RESTORE_OBJECT, RESTORE_TEST, STATE_OBJECTS
 from toolchain.kit.console import ToolError, say
 from toolchain.platform import stack as stacks
-from toolchain.platform.backups import Target, run_job, target
+from toolchain.platform.backups import run_job, target
+from toolchain.platform.kube import Target
 
 PATIENCE_S = 4 * 3600
 GONE_S = 300

@@ -19,8 +19,8 @@ import httpx
 
 from toolchain.kit.console import ToolError, result
 from toolchain.platform import stack as stacks
-from toolchain.platform.tools import Tools, ensure_tools
-from toolchain.render.stackfile import read
+from toolchain.platform.kube import Target
+from toolchain.platform.tools import ensure_tools
 from trading.security.client import Signed
 
 PATIENCE_S = 60.0  # for all checks: what is still settling after a deploy is no failure
@@ -56,13 +56,13 @@ def smoke(stack: str, *, api: str = "", read_only: bool = False) -> int:
     outputs = stacks.outputs(tools, stack, secrets=True)
     if "apiKey" not in outputs:
         raise ToolError(f"stack {stack} has no outputs; run `pulumi up --stack {stack}` first")
-    kubectl = kubectl_of(tools, stack, str(outputs["namespace"]))
+    where = Target(tools, stack, str(outputs["namespace"]))
     with contextlib.ExitStack() as stay:
-        url = api or stay.enter_context(forwarded(tools, stack, str(outputs["namespace"])))
+        url = api or stay.enter_context(forwarded(where))
         client = stay.enter_context(caller(url, str(outputs["apiKey"])))
         checks = api_checks(client, read_only=read_only) | {
-            "postgres": lambda: postgres(kubectl),
-            "redis": lambda: redis(kubectl),
+            "postgres": lambda: postgres(where.kubectl),
+            "redis": lambda: redis(where.kubectl),
         }
         deadline = time.monotonic() + PATIENCE_S
         outcomes = [run(name, check, deadline) for name, check in checks.items()]
@@ -215,40 +215,21 @@ def pods(kubectl: Kubectl, selector: str) -> list[str]:
     return kubectl("get", "pods", "-l", selector, "-o", "jsonpath={.items[*].metadata.name}").split()
 
 
-def target(values: Mapping[str, object]) -> tuple[str, ...]:
-    """kubectl's flags for the cluster that the stack names; the current context for one that names none."""
-    named = {"--kubeconfig": values.get("kubeconfig"), "--context": values.get("context")}
-    return tuple(f"{flag}={value}" for flag, value in named.items() if value)
-
-
-def kubectl_of(tools: Tools, stack: str, namespace: str) -> Kubectl:
-    """kubectl in the stack's cluster and namespace: its output. Raises `ToolError` with its error text."""
-    start = ("kubectl", *target(read(stack).values), "-n", namespace)
-
-    def call(*args: str, stdin: str | None = None) -> str:
-        done = subprocess.run(
-            [*start, *args], env=dict(tools.env), input=stdin, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise ToolError(f"kubectl {args[0]}: {done.stderr.strip()}")
-        return done.stdout
-
-    return call
-
-
 @contextlib.contextmanager
-def forwarded(tools: Tools, stack: str, namespace: str) -> Iterator[str]:
+def forwarded(where: Target) -> Iterator[str]:
     """URL of the API through a port-forward that ends with the block."""
-    argv = ["kubectl", *target(read(stack).values), "-n", namespace, "port-forward", "svc/trading-api", ":8080"]
+    argv = where.argv("port-forward", "svc/trading-api", ":8080")
     with subprocess.Popen(
-        argv, env=dict(tools.env), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        argv, env=dict(where.tools.env), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             first = process.stdout.readline() if process.stdout else ""
             if not first.startswith("Forwarding from 127.0.0.1:"):
                 process.terminate()
                 why = process.stderr.read().strip() if process.stderr else ""
-                raise ToolError(f"no port-forward to svc/trading-api in namespace {namespace}: {why or first.strip()}")
+                raise ToolError(
+                    f"no port-forward to svc/trading-api in namespace {where.namespace}: {why or first.strip()}"
+                )
             yield f"http://127.0.0.1:{first.split(':')[1].split()[0]}"
         finally:
             process.terminate()

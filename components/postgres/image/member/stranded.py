@@ -46,10 +46,10 @@ def decode(text: str) -> Complaint | None:
         return None
 
 
-def complaint(primary: str | None, heard: Iterable[str], *, streams: bool, beat: int) -> Complaint | None:
-    """What a standby has to say, None when it streams, knows no primary, or hears it."""
+def complaint(primary: str | None, heard: Iterable[str], *, beat: int) -> Complaint | None:
+    """What a standby that does not stream has to say, None when it knows no primary or hears it."""
     hears = frozenset(heard)
-    if streams or primary is None or primary in hears:
+    if primary is None or primary in hears:
         return None
     return Complaint(primary, hears, beat)
 
@@ -64,17 +64,14 @@ def may_be_promoted(member: str, said: Complaint, members: int, acks: int) -> bo
     return len(said.hears - {member, said.misses}) >= members - 1 - acks
 
 
-def stranded(member: str, renewed: Mapping[str, Complaint], *, members: int, acks: int, followers: int) -> str | None:
-    """Why the primary `member` must yield, None when it must not.
+def stranded(member: str, renewed: Mapping[str, Complaint], *, members: int, acks: int) -> str | None:
+    """Why the primary `member`, which nobody streams from, must yield; None when it must not.
 
     Args:
         renewed: complaints of living members, by member.
         members: how many the cluster has.
         acks: standbys that must have flushed a commit before it is acknowledged.
-        followers: standbys that stream from it now.
     """
-    if followers:
-        return None
     for name, said in sorted(renewed.items()):
         if said.misses == member and may_be_promoted(name, said, members, acks):
             return f"no standby streams from {member}, and {name} misses it but hears {', '.join(sorted(said.hears))}"

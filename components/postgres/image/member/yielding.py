@@ -76,7 +76,7 @@ class Watch:
         if self._alone < PATIENCE:
             return None
         count, acks = len(self._cluster.members), self._cluster.acks
-        return stranded.stranded(self._member, renewed, members=count, acks=acks, followers=0)
+        return stranded.stranded(self._member, renewed, members=count, acks=acks)
 
     def _complaint(self) -> Complaint | None:
         """What a standby that does not stream has to say; one whose primary has yielded stands for it."""
@@ -88,7 +88,7 @@ class Watch:
         if leader is None and self._missed and self._missed not in heard:
             self._claim(patroni, heard)
         self._beat += 1
-        said = stranded.complaint(leader or self._missed, heard, streams=False, beat=self._beat)
+        said = stranded.complaint(leader or self._missed, heard, beat=self._beat)
         self._missed = said.misses if said else None
         return said
 
@@ -120,12 +120,16 @@ def main() -> None:
     args = parser.parse_args()
     paths = Paths()
     watch = Watch(paths, load_cluster(paths), args.member, args.address, Pods(ANNOTATION))
+    trouble = ""
     while True:
         time.sleep(PERIOD_S)
         try:
-            reason = watch.look()
-        except (psycopg.Error, OSError, KeyError, TypeError, ValueError):
-            continue  # the next look tells
+            reason, trouble = watch.look(), ""
+        except (psycopg.Error, OSError, KeyError, TypeError, ValueError) as error:
+            if trouble != type(error).__name__:
+                trouble = type(error).__name__
+                say(f"could not look, and tries on: {trouble}: {str(error).strip()[:200]}")
+            continue
         if reason:
             say(reason)
             os.kill(PATRONI, signal.SIGTERM)
