@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -15,8 +16,8 @@ import pytest
 from tests.app.servers import eventually
 from tests.app.stage import Stage
 from tests.app.test_engine import FAST, played
-from trading.cache.client import Redis
-from trading.cache.market import read_quotes
+from trading.cache.client import Cache, Redis
+from trading.cache.market import read_quotes, say_orders_wait
 from trading.cache.warm import MARK, read_instruments, read_last_bars
 from trading.marketdata.bars import IST
 from trading.marketdata.calendar import nse_calendar
@@ -24,7 +25,9 @@ from trading.marketdata.files import FileSource
 from trading.marketdata.rows import MarketDataError
 from trading.marketdata.source import interval_of, open_source
 from trading.risk.checks import Limits
+from trading.security.credentials import MountedCredential
 from trading.services.backtests import Backtests
+from trading.services.bars import BarReader
 from trading.services.leader import Reign
 from trading.services.squareoff import is_due, square_off
 from trading.storage import backtests as stored
@@ -107,6 +110,19 @@ def test_cache_is_warm_after_a_start_and_after_a_loss(stage: Stage) -> None:
     eventually(lambda: read_instruments(master) != {}, 20, "it is warm again")
     assert "trading_cache_warmed_total 2.0" in role.get("/metrics").text
     assert role.stop() == 0
+
+
+def test_who_executes_orders_hears_of_one_at_once_and_who_decides_does_not(stage: Stage) -> None:
+    cache = Cache(stage.settings, MountedCredential(stage.credentials.folder, "redis-app"))
+    master = cast(Redis, stage.redis.master())
+    with BarReader(cache, "none", 0, hears_orders=True) as executing, BarReader(cache, "none", 0) as deciding:
+        assert executing.get(0.05) is None
+        say_orders_wait(master)
+        began = time.monotonic()
+        assert executing.get(600) is None
+        assert deciding.get(0.05) is None
+    assert time.monotonic() - began < 600
+    cache.close()
 
 
 def test_cache_never_puts_an_old_quote_over_a_new_one(stage: Stage) -> None:

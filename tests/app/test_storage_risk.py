@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from typing import Any
 
 import psycopg
 import pytest
@@ -20,7 +21,7 @@ from trading.services.state import state
 from trading.storage import orders
 from trading.storage.connection import Connection
 from trading.storage.market import save_progress
-from trading.storage.riskcontext import risk_context
+from trading.storage.riskcontext import QUERY, risk_context
 from trading.storage.tradingstate import lock_state, record, trading_state
 
 pytestmark = pytest.mark.cluster
@@ -183,3 +184,25 @@ def test_trades_of_one_symbol_at_once_lose_no_position_update(stage: Stage) -> N
         list(threads.map(fills, range(8)))
     cost = 8 * sum(2 * Decimal(f"10{part}") for part in range(5))
     assert stage.query("SELECT quantity, cost FROM position") == [(80, cost)]
+
+
+def test_what_the_risk_check_reads_does_not_grow_with_the_history(stage: Stage) -> None:
+    """A check that went through the account's past would slow down every order a little more each day."""
+    open_market(stage)
+    with stage.postgres.admin(stage.database) as admin:
+        admin.execute(
+            "INSERT INTO orders (id, account, client_order_id, symbol, side, type, product, time_in_force, quantity, "
+            "market_protection_percent, status, seq, created_at) SELECT gen_random_uuid(), 'main', 'old-' || n, "
+            "'RELIANCE', 'BUY', 'MARKET', 'MIS', 'DAY', 1, 3, 'FILLED', 1, now() - n * interval '1 minute' "
+            "FROM generate_series(1, 5000) n"
+        )
+        admin.execute("ANALYZE orders")
+        asked = orders.columns(request()) | {"rate": 10, "window": 1, "without": None}
+        rows: Any = admin.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {QUERY}".encode(), asked).fetchall()
+    assert looked_at(rows[0][0][0]["Plan"]) < 50
+
+
+def looked_at(node: dict[str, Any]) -> int:
+    """Rows of `orders` that a plan has read, given back or not."""
+    mine = node["Actual Rows"] + node.get("Rows Removed by Filter", 0) if node.get("Relation Name") == "orders" else 0
+    return int(mine) + sum(looked_at(child) for child in node.get("Plans", ()))

@@ -1,11 +1,12 @@
 """Routes of orders and trades."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from uuid import UUID
 
 from apiflask import APIBlueprint
-from flask import Response
+from flask import Response, request
 
 from trading.api import idempotency, paging
 from trading.api.access import own_account, principal, requires
@@ -30,6 +31,9 @@ from trading.api.schemas.orders import (
     TradeOut,
     TradeQuery,
 )
+from trading.api.signing import READING
+from trading.cache.client import CacheUnavailable
+from trading.cache.market import say_orders_wait
 from trading.domain.orders import Change, Mode, Order, OrderRequest, Status
 from trading.risk.checks import Denial
 from trading.security.principal import Role
@@ -39,6 +43,15 @@ from trading.storage.orders import cancel_all, place, request_cancel, request_mo
 from trading.storage.preview import preview
 
 blueprint = APIBlueprint("orders", __name__, tag="orders")
+
+
+@blueprint.after_request
+def say_that_orders_wait(response: Response) -> Response:
+    """Wake whoever executes orders, so that none waits to be found."""
+    if request.method not in READING and response.status_code < HTTPStatus.BAD_REQUEST:
+        with suppress(CacheUnavailable):
+            dependencies().cache.run(say_orders_wait, deadline_s=0)
+    return response
 
 
 @blueprint.post("/orders")
@@ -57,12 +70,11 @@ def place_order(json_data: PlaceOrder) -> tuple[OrderOut, int]:
 
     Safe to repeat: the same client order id with the same content makes one order and always gives it back.
     """
-    request = _request(json_data, json_data.client_order_id)
+    wanted = _request(json_data, json_data.client_order_id)
 
     def work(connection: Connection) -> tuple[queries.OrderRow | None, bool]:
-        must_exist(connection, request.account)
         with connection.writing():
-            order, is_new = place(connection, request, dependencies().limits, paced=False)
+            order, is_new = place(connection, wanted, dependencies().limits, paced=False)
         return queries.order(connection, order.order_id), is_new
 
     row, is_new = dependencies().database.run(work)
@@ -81,11 +93,11 @@ def place_order(json_data: PlaceOrder) -> tuple[OrderOut, int]:
 @blueprint.doc(responses={422: "The order is wrong by itself."})
 def preview_order(json_data: Ticket) -> PreviewOut:
     """Tell what an order would cost and whether the risk check would let it pass. Nothing is booked."""
-    request = _request(json_data, "preview")
+    wanted = _request(json_data, "preview")
 
     def work(connection: Connection) -> PreviewOut:
-        must_exist(connection, request.account)
-        found = preview(connection, request, dependencies().limits)
+        must_exist(connection, wanted.account)
+        found = preview(connection, wanted, dependencies().limits)
         charges = found.charges
         items = {name: getattr(charges, name) for name in ChargesOut.model_fields} if charges else None
         return PreviewOut(

@@ -10,7 +10,7 @@ from trading.api import idempotency, paging
 from trading.api.access import own_account, requires
 from trading.api.accounts import mine, must_exist
 from trading.api.deps import dependencies
-from trading.api.orders import shown
+from trading.api.orders import say_that_orders_wait, shown
 from trading.api.schemas.orders import OrdersOut
 from trading.api.schemas.positions import ClosePosition, PositionList, PositionOut, PositionQuery, SquareOff
 from trading.domain.orders import Product
@@ -20,6 +20,7 @@ from trading.storage.closing import close
 from trading.storage.connection import Connection
 
 blueprint = APIBlueprint("positions", __name__, tag="positions")
+blueprint.after_request(say_that_orders_wait)
 PLACED = "The orders that close what no open order closes already; none when there is nothing left to close."
 
 

@@ -1,8 +1,13 @@
-"""Market data in Redis: a bounded stream of steps for the engine, and the last quotes for everybody."""
+"""Market data in Redis: a bounded stream of steps for the engine, and the last quotes for everybody.
+
+Beside the steps there is a stream of one entry that says that orders wait, so that whoever reads steps hears of both at
+once. It is worth nothing but time: the orders themselves are in PostgreSQL.
+"""
 
 import json
 from collections.abc import Mapping
 from decimal import ROUND_UP
+from typing import NamedTuple
 
 from redis.exceptions import ResponseError, WatchError
 
@@ -13,6 +18,7 @@ from trading.marketdata.bars import Bar, Step
 from trading.marketdata.codec import decode, encode
 
 QUOTES = "trading:quotes"
+WAITING = "trading:orders-waiting"
 MAX_STEPS = 2000  # about 8 MB with 50 symbols
 KEEP_S = 7 * 86_400  # a stream that nobody plays any more goes away
 HALF_SPREAD = 2 * BASIS_POINT
@@ -56,10 +62,32 @@ def publish(redis: Redis, feed_id: str, step: Step, quotes: Mapping[str, str], *
     return True
 
 
-def read_steps(redis: Redis, feed_id: str, after: int, *, count: int, wait_ms: int) -> list[Step]:
-    """The next steps after number `after`, at most `count`, oldest first; waits for the first, empty if none comes."""
-    found = redis.xread({bars_key(feed_id): f"{after}-0"}, count=count, block=wait_ms)
-    return [decode(int(entry_id.split("-")[0]), fields) for _, entries in found for entry_id, fields in entries]
+def say_orders_wait(redis: Redis) -> None:
+    """Wake whoever reads steps and asks for `WAITING` too."""
+    redis.xadd(WAITING, {"": ""}, maxlen=1, approximate=False)
+
+
+class News(NamedTuple):
+    """What has come since the last look: steps, oldest first, and the newest place in the stream of `WAITING`."""
+
+    steps: list[Step]
+    waiting: str | None
+
+
+def read_news(redis: Redis, feed_id: str, after: int, waiting: str | None, *, count: int, wait_ms: int) -> News:
+    """The next steps after number `after`, at most `count`; waits for the first news, empty if none comes.
+
+    Args:
+        waiting: place in the stream of `WAITING` from which on to listen for orders; None for steps only.
+    """
+    steps = bars_key(feed_id)
+    streams = {steps: f"{after}-0"} | ({} if waiting is None else {WAITING: waiting})
+    found = dict(redis.xread(streams, count=count, block=wait_ms))
+    told = found.get(WAITING)
+    return News(
+        [decode(int(entry_id.split("-")[0]), fields) for entry_id, fields in found.get(steps, ())],
+        told[-1][0] if told else waiting,
+    )
 
 
 def quote(bar: Bar, instrument: Instrument, source: str) -> str:

@@ -6,8 +6,8 @@ from threading import Event, Thread
 
 from prometheus_client import Counter
 
-from trading.cache.client import Cache, CacheUnavailable
-from trading.cache.market import read_steps
+from trading.cache.client import Cache, CacheUnavailable, Redis
+from trading.cache.market import News, read_news
 from trading.marketdata.bars import Step
 
 log = logging.getLogger(__name__)
@@ -15,17 +15,24 @@ MISSED = Counter("trading_missed_steps_total", "Steps that were gone from the st
 BATCH = 50
 BLOCK_MS = 500
 WAIT_S = 1.0
+GATHER_S = 0.02  # the first order is heard of at once, those of the time after it together
+BEGINNING = "0-0"
 
 
 class BarReader:
-    """Steps of a feed, in order, from after a number on."""
+    """Steps of a feed, in order, from after a number on.
 
-    def __init__(self, cache: Cache, feed_id: str, after: int) -> None:
+    Args:
+        hears_orders: whether `get` returns early when somebody says that orders wait.
+    """
+
+    def __init__(self, cache: Cache, feed_id: str, after: int, *, hears_orders: bool = False) -> None:
         self._cache = cache
         self._feed_id = feed_id
         self._after = after
         self._given = after
-        self._queue: Queue[Step] = Queue(maxsize=2 * BATCH)
+        self._waiting = BEGINNING if hears_orders else None
+        self._queue: Queue[Step | None] = Queue(maxsize=2 * BATCH)
         self._stop = Event()
         self._thread = Thread(target=self._run, name="bars", daemon=True)
 
@@ -38,10 +45,12 @@ class BarReader:
         self._thread.join()
 
     def get(self, timeout_s: float) -> Step | None:
-        """The next step, or None when none comes in time."""
+        """The next step, or None when none comes in time, or when orders wait."""
         try:
             step = self._queue.get(timeout=timeout_s)
         except Empty:
+            return None
+        if step is None:
             return None
         if step.number > self._given + 1:  # signals may differ from then on
             MISSED.inc(step.number - self._given - 1)
@@ -53,10 +62,7 @@ class BarReader:
         away = False
         while not self._stop.is_set():
             try:
-                steps = self._cache.run(
-                    lambda redis: read_steps(redis, self._feed_id, self._after, count=BATCH, wait_ms=BLOCK_MS),
-                    deadline_s=0,
-                )
+                news = self._cache.run(self._read, deadline_s=0)
             except CacheUnavailable:
                 if not away:
                     log.warning("no bars: Redis is away; orders go on")
@@ -64,14 +70,22 @@ class BarReader:
                 self._stop.wait(WAIT_S)
                 continue
             away = False
-            for step in steps:
+            for step in news.steps:
                 self._hand_over(step)
+                self._after = step.number
+            if news.waiting != self._waiting:
+                self._waiting = news.waiting
+                if self._queue.empty():  # else `get` returns anyway
+                    self._hand_over(None)
+                self._stop.wait(GATHER_S)
 
-    def _hand_over(self, step: Step) -> None:
+    def _read(self, redis: Redis) -> News:
+        return read_news(redis, self._feed_id, self._after, self._waiting, count=BATCH, wait_ms=BLOCK_MS)
+
+    def _hand_over(self, step: Step | None) -> None:
         while not self._stop.is_set():
             try:
                 self._queue.put(step, timeout=WAIT_S)
             except Full:
                 continue
-            self._after = step.number
             return

@@ -16,6 +16,7 @@ from trading.storage import orders
 from trading.storage.connection import Connection
 from trading.storage.errors import ClientOrderIdReused
 from trading.storage.leadership import Token, require_token
+from trading.storage.portfolio import holdings
 from trading.storage.tradingstate import lock_state, record
 
 log = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ class StrategyBooks:
 
     def holdings(self, account: str) -> Mapping[str, int]:
         """See `Decided.holdings`."""
-        return orders.holdings(self._connection, account)
+        return holdings(self._connection, account)
 
     def place(self, request: OrderRequest) -> Order:
         """See `Decided.place`."""

@@ -29,7 +29,7 @@ STEP_SECONDS = Histogram(
 )
 WAITING = Gauge("trading_execution_waiting", "1 while the market waits for the engine to decide on the last step")
 
-POLL_S = 0.2  # how long a new order may wait
+POLL_S = 0.2  # how long a new order may wait when nobody has said that it does
 CHECK_S = 2.0
 
 OpenBroker = Callable[[Mapping[str, Instrument]], BrokerAdapter]
@@ -87,7 +87,7 @@ class _Round:
         feed_id, open_orders = self._progress.feed_id, len(self._books.open_orders())
         log.info("trading", extra={"feed": feed_id, "step": self._progress.step, "open": open_orders})
         check_at = time.monotonic()
-        with BarReader(cache, feed_id, self._progress.step) as reader:
+        with BarReader(cache, feed_id, self._progress.step, hears_orders=True) as reader:
             while not self._reign.done():
                 if time.monotonic() >= check_at or self._broker.has_news():
                     check_at = time.monotonic() + CHECK_S

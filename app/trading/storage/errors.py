@@ -15,6 +15,12 @@ class CommitUnconfirmed(TradingError):
     code = "OUTCOME_UNKNOWN"
 
 
+class AccountNotFound(TradingError):
+    """There is no account with this name."""
+
+    code = "ACCOUNT_NOT_FOUND"
+
+
 class ClientOrderIdReused(TradingError):
     """The client order id belongs to an order with another content."""
 

@@ -1,6 +1,6 @@
 """Orders in PostgreSQL: placing, events, positions. Every function works inside the caller's transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -36,7 +36,7 @@ from trading.domain.orders import (
 from trading.portfolio.positions import Position, book
 from trading.risk.checks import Denial, Limits, check, check_change
 from trading.storage.connection import Connection
-from trading.storage.errors import ClientOrderIdReused, OrderBusy, OrderNotFound, OrderOver
+from trading.storage.errors import AccountNotFound, ClientOrderIdReused, OrderBusy, OrderNotFound, OrderOver
 from trading.storage.riskcontext import OPEN, risk_context, take_slot
 
 REQUEST = (
@@ -64,6 +64,7 @@ def place(connection: Connection, request: OrderRequest, limits: Limits, *, pace
         paced: the caller keeps the order rate by itself (strategies, in market time), so it is not checked here.
 
     Raises:
+        AccountNotFound: there is no such account.
         ClientOrderIdReused: the account has used this client order id for something else.
     """
     _lock_account(connection, request.account)
@@ -83,9 +84,7 @@ def place(connection: Connection, request: OrderRequest, limits: Limits, *, pace
     if denial:
         events.append(Denied(str(denial)))
         order = apply(order, events[1])
-    _insert(connection, order)
-    for seq, event in enumerate(events, start=1):
-        _insert_event(connection, order.order_id, seq, event)
+    _insert(connection, order, events)
     return order, True
 
 
@@ -97,15 +96,16 @@ def append(connection: Connection, order: Order, event: OrderEvent) -> Order:
     """
     after = apply(order, event)
     cursor = connection.execute(
-        "UPDATE orders SET status = %(status)s, seq = %(seq)s, filled_quantity = %(filled_quantity)s, "
+        "WITH moved AS (UPDATE orders SET status = %(status)s, seq = %(seq)s, filled_quantity = %(filled_quantity)s, "
         "filled_value = %(filled_value)s, accepted_at = %(accepted_at)s, reason = %(reason)s, "
         "modified_quantity = %(modified_quantity)s, modified_limit_price = %(modified_limit_price)s, "
-        "modified_trigger_price = %(modified_trigger_price)s WHERE id = %(id)s AND seq = %(seq)s - 1",
-        _state(after) | {"id": order.order_id},
+        "modified_trigger_price = %(modified_trigger_price)s WHERE id = %(id)s AND seq = %(seq)s - 1 RETURNING id) "
+        "INSERT INTO order_event (order_id, seq, kind, payload, venue, trade_id) "
+        "SELECT id, %(seq)s, %(kind)s, %(payload)s, %(venue)s, %(trade_id)s FROM moved",
+        _state(after) | {"id": order.order_id} | _event(event),
     )
     if cursor.rowcount != 1:
         raise IllegalTransition(f"order {order.order_id}: has moved on from seq={order.seq}; read it again")
-    _insert_event(connection, order.order_id, after.seq, event)
     if isinstance(event, Filled):
         _book_fill(connection, order.request, event)
     return after
@@ -214,7 +214,9 @@ def catch_up(connection: Connection, known: Sequence[Order]) -> list[Order]:
 
 def _lock_account(connection: Connection, account: str) -> None:
     """Orders are locked before accounts, everywhere."""
-    connection.execute("SELECT FROM account WHERE account = %s FOR NO KEY UPDATE", (account,))
+    locked = connection.execute("SELECT FROM account WHERE account = %s FOR NO KEY UPDATE", (account,))
+    if not locked.rowcount:
+        raise AccountNotFound(f"account={account}: there is no such account")
 
 
 def _advance(connection: Connection, order: Order) -> Order:
@@ -239,10 +241,7 @@ def replay_open(connection: Connection) -> list[Order]:
     Raises:
         IllegalTransition: events and row disagree, so the book must not be traded on.
     """
-    rows = connection.execute(
-        f"SELECT {REQUEST}, {STATE} FROM orders WHERE status IN {OPEN} ORDER BY number"  # noqa: S608
-    ).fetchall()
-    return [replay(connection, order_of(row)) for row in rows]
+    return [replay(connection, row) for row in open_orders(connection)]
 
 
 def replay(connection: Connection, row: Order) -> Order:
@@ -258,18 +257,17 @@ def replay(connection: Connection, row: Order) -> Order:
 
 def initialized(connection: Connection) -> list[Order]:
     """Orders that nobody has submitted yet, oldest first."""
-    rows = connection.execute(
-        f"SELECT {REQUEST}, {STATE} FROM orders WHERE status = 'INITIALIZED' ORDER BY number"  # noqa: S608
-    ).fetchall()
-    return [order_of(row) for row in rows]
+    return _oldest_first(connection, "status = 'INITIALIZED'")
 
 
 def open_orders(connection: Connection) -> list[Order]:
     """The open orders as their rows say, oldest first; see `find`."""
-    rows = connection.execute(
-        f"SELECT {REQUEST}, {STATE} FROM orders WHERE status IN {OPEN} ORDER BY number"  # noqa: S608
-    ).fetchall()
-    return [order_of(row) for row in rows]
+    return _oldest_first(connection, f"status IN {OPEN}")
+
+
+def _oldest_first(connection: Connection, condition: str) -> list[Order]:
+    rows = connection.execute(f"SELECT {REQUEST}, {STATE} FROM orders WHERE {condition} ORDER BY number")  # noqa: S608
+    return [order_of(row) for row in rows.fetchall()]
 
 
 def tagged(connection: Connection, tags: Sequence[str]) -> list[Order]:
@@ -282,14 +280,6 @@ def tagged(connection: Connection, tags: Sequence[str]) -> list[Order]:
             ([low for low, _ in bounds], [high for _, high in bounds]),
         ).fetchall()
         return [replay(connection, order_of(row)) for row in rows]
-
-
-def holdings(connection: Connection, account: str) -> Mapping[str, int]:
-    """Shares by symbol, over all products."""
-    rows = connection.execute(
-        "SELECT symbol, sum(quantity) FROM position WHERE account = %s GROUP BY symbol", (account,)
-    )
-    return {symbol: int(quantity) for symbol, quantity in rows}
 
 
 def order_of(row: Sequence[Any]) -> Order:
@@ -358,32 +348,33 @@ def _state(order: Order) -> dict[str, Any]:
     }
 
 
-def _insert(connection: Connection, order: Order) -> None:
+def _insert(connection: Connection, order: Order, events: Sequence[OrderEvent]) -> None:
     values = {"id": order.order_id} | columns(order.request) | _state(order)
     names = ", ".join(values)
     places = ", ".join(f"%({name})s" for name in values)
-    connection.execute(f"INSERT INTO orders ({names}) VALUES ({places})", values)  # noqa: S608 - names of this file
-
-
-def _insert_event(connection: Connection, order_id: UUID, seq: int, event: OrderEvent) -> None:
-    venue, trade_id = (event.venue, event.trade_id) if isinstance(event, Filled) else (None, None)
+    booked = [_event(event) for event in events]
     connection.execute(
-        "INSERT INTO order_event (order_id, seq, kind, payload, venue, trade_id) VALUES (%s, %s, %s, %s, %s, %s)",
-        (order_id, seq, event.kind, Jsonb(to_payload(event)), venue, trade_id),
+        f"WITH placed AS (INSERT INTO orders ({names}) VALUES ({places}) RETURNING id) "  # noqa: S608 - names of this file
+        "INSERT INTO order_event (order_id, seq, kind, payload) SELECT id, event.seq, kind, payload "
+        "FROM placed, unnest(%(kinds)s::text[], %(payloads)s::jsonb[]) WITH ORDINALITY AS event (kind, payload, seq)",
+        values | {"kinds": [one["kind"] for one in booked], "payloads": [one["payload"] for one in booked]},
     )
+
+
+def _event(event: OrderEvent) -> dict[str, Any]:
+    venue, trade_id = (event.venue, event.trade_id) if isinstance(event, Filled) else (None, None)
+    return {"kind": event.kind, "payload": Jsonb(to_payload(event)), "venue": venue, "trade_id": trade_id}
 
 
 def _book_fill(connection: Connection, request: OrderRequest, fill: Filled) -> None:
     key = {"account": request.account, "symbol": request.symbol, "product": request.product.value}
-    # Made first and then locked, so that two first fills of a symbol cannot miss each other.
-    connection.execute(
-        "INSERT INTO position VALUES (%(account)s, %(symbol)s, %(product)s, 0, 0, 0) ON CONFLICT DO NOTHING", key
-    )
-    row = connection.execute(
-        "SELECT quantity, cost, realised_pnl, charges, depository_day FROM position "
-        "WHERE account = %(account)s AND symbol = %(symbol)s AND product = %(product)s FOR UPDATE",
-        key,
-    ).fetchone()
+    row = _lock_position(connection, key)
+    if row is None:
+        # Made first and then locked, so that two first fills of a symbol cannot miss each other.
+        connection.execute(
+            "INSERT INTO position VALUES (%(account)s, %(symbol)s, %(product)s, 0, 0, 0) ON CONFLICT DO NOTHING", key
+        )
+        row = _lock_position(connection, key)
     after = book(Position(*(row or ())), request, fill, nse_equity())
     connection.execute(
         "UPDATE position SET quantity = %(quantity)s, cost = %(cost)s, realised_pnl = %(realised)s, "
@@ -398,3 +389,11 @@ def _book_fill(connection: Connection, request: OrderRequest, fill: Filled) -> N
             "day": after.depository_day,
         },
     )
+
+
+def _lock_position(connection: Connection, key: dict[str, str]) -> tuple[Any, ...] | None:
+    return connection.execute(
+        "SELECT quantity, cost, realised_pnl, charges, depository_day FROM position "
+        "WHERE account = %(account)s AND symbol = %(symbol)s AND product = %(product)s FOR UPDATE",
+        key,
+    ).fetchone()

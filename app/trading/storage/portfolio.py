@@ -1,5 +1,6 @@
 """An account's positions at the last prices."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -39,3 +40,11 @@ def valuation(connection: Connection, account: str) -> Valuation:
 def price_of(prices: LastPrices, symbol: str, position: Position) -> Decimal:
     """The last price of a symbol in rupees, else the position's own: what it was bought for is all that is known."""
     return prices.closes.get(symbol) or position.average_price or ZERO
+
+
+def holdings(connection: Connection, account: str) -> Mapping[str, int]:
+    """Shares by symbol, over all products."""
+    rows = connection.execute(
+        "SELECT symbol, sum(quantity) FROM position WHERE account = %s GROUP BY symbol", (account,)
+    )
+    return {symbol: int(quantity) for symbol, quantity in rows}

@@ -21,7 +21,9 @@ INSTRUMENT = ", ".join(f"i.{field.name}" for field in dataclasses.fields(Instrum
 
 # `book` has a row for each symbol and product that the account holds or has open orders in, `most` shares being the
 # largest position that these could lead to, valued at the highest of last close, asked price and book price. While a
-# modification is on its way the larger terms of the two count, as either may be what the venue has.
+# modification is on its way the larger terms of the two count, as either may be what the venue has. What it costs must
+# not grow with the history: open orders have an index of their own, and the time of duplicates is no clock_timestamp(),
+# which changes within a statement and so is of no use to an index.
 QUERY = f"""
 WITH market AS (
     SELECT p.at, p.closes, p.previous_closes
@@ -63,7 +65,7 @@ SELECT (closes ->> %(symbol)s)::numeric, (previous_closes ->> %(symbol)s)::numer
     (SELECT state FROM trading_state_event ORDER BY seq DESC LIMIT 1),
     (SELECT count(*) FROM order_slot WHERE number <= %(rate)s AND used_at > clock_timestamp() - interval '1 second'),
     (SELECT count(*) FROM orders
-      WHERE account = %(account)s AND created_at > clock_timestamp() - make_interval(secs => %(window)s)
+      WHERE account = %(account)s AND created_at > statement_timestamp() - make_interval(secs => %(window)s)
         AND status <> 'DENIED' AND symbol = %(symbol)s AND side = %(side)s AND type = %(type)s AND product = %(product)s
         AND quantity = %(quantity)s AND limit_price IS NOT DISTINCT FROM %(limit_price)s::numeric
         AND trigger_price IS NOT DISTINCT FROM %(trigger_price)s::numeric),
