@@ -19,7 +19,6 @@ from trading.services.run import ROLES
 from trading.services.state import state
 from trading.settings import from_environment
 from trading.storage.connection import logins
-from trading.storage.migrate import migrate
 
 log = logging.getLogger(__name__)
 NAME = re.compile("[a-z0-9][a-z0-9-]{0,39}")
@@ -119,6 +118,8 @@ def _address(text: str) -> tuple[str, int]:
 
 
 def _migrate(wait_s: float) -> None:
+    from trading.storage.migrate import migrate  # loads Alembic, which no role needs
+
     settings = from_environment(os.environ)
     configure("migrate", settings.log_level)
     credential = MountedCredential(settings.credentials_dir, "postgres-app")

@@ -17,7 +17,7 @@ from tests.app.servers import WITH_US, Postgres, RedisSet, eventually, free_port
 from trading.security.credentials import MountedCredential
 from trading.settings import Settings, from_environment
 from trading.storage.connection import Connection, Logins, logins
-from trading.storage.migrate import migrate
+from trading.storage.migrate import HEAD, migrate
 
 
 class Role:
@@ -82,9 +82,9 @@ class Stage:
         """How the app reaches the database."""
         return logins(self.settings, MountedCredential(self.credentials.folder, "postgres-app"), "test")
 
-    def migrate(self) -> list[str]:
-        """Bring the schema up."""
-        return migrate(self.logins(), wait_s=10)
+    def migrate(self, to: str = HEAD) -> list[str]:
+        """Bring the schema up, to a revision; returns the files that were applied."""
+        return migrate(self.logins(), wait_s=10, to=to)
 
     def connect(self) -> Connection:
         """A session as the app has."""

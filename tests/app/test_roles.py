@@ -33,7 +33,7 @@ from trading.services.squareoff import is_due, square_off
 from trading.storage import backtests as stored
 from trading.storage.leadership import SCHEDULER, acquire
 from trading.storage.market import Progress
-from trading.storage.partitions import create, drop_old, months_wanted
+from trading.storage.partitions import History, create, drop_old, months_wanted
 
 pytestmark = pytest.mark.cluster
 
@@ -193,20 +193,20 @@ def test_square_off_closes_what_is_open_once(stage: Stage) -> None:
 
 
 def test_partitions_take_what_was_in_the_default_one_and_go_when_old(stage: Stage) -> None:
-    may = datetime(2026, 5, 31, 15, 0, tzinfo=IST)
+    may, bars = datetime(2026, 5, 31, 15, 0, tzinfo=IST), History("bar", keep_days=365)
     rows = "INSERT INTO bar SELECT 'INFY', '1m', at, 1, 1, 1, 1, 1, 'f' FROM unnest(%s::timestamptz[]) at"
     with stage.connect() as connection:
         connection.execute(rows, ([may, may + timedelta(days=5), may - timedelta(days=400)],))
-        assert months_wanted(may) == [date(2026, 5, 1), date(2026, 6, 1)]
-        for month in (date(2025, 4, 1), *months_wanted(may)):
+        assert months_wanted(may.date()) == [date(2026, 5, 1), date(2026, 6, 1)]
+        for month in (date(2025, 4, 1), *months_wanted(may.date())):
             with connection.writing():
-                assert create(connection, "bar", month)
+                assert create(connection, bars, month)
             with connection.writing():
-                assert not create(connection, "bar", month)
+                assert not create(connection, bars, month)
         assert connection.execute("SELECT count(*) FROM bar_default").fetchone() == (0,)
         assert connection.execute("SELECT count(*) FROM bar").fetchone() == (3,)
         with connection.writing():
-            assert drop_old(connection, "bar", may, 365) == ["bar_2025_04"]
+            assert drop_old(connection, bars, may.date()) == ["bar_2025_04"]
         assert connection.execute("SELECT count(*) FROM bar").fetchone() == (2,)
 
 
@@ -303,5 +303,7 @@ def test_scheduler_reports_the_day_and_makes_partitions(stage: Stage) -> None:
     assert row[:2] == (date(2026, 1, 5), "ema-crossover")
     assert row[3] > 0
     assert stage.query("SELECT to_regclass('bar_2026_02') IS NOT NULL") == [(True,)]
+    next_month = "to_char(now() AT TIME ZONE 'Asia/Kolkata' + interval '1 month', 'YYYY_MM')"
+    assert stage.query(f"SELECT to_regclass('order_event_' || {next_month}) IS NOT NULL") == [(True,)]
     assert "trading_market_time_seconds" in role.get("/metrics").text
     assert role.stop() == 0

@@ -12,7 +12,7 @@ from trading.domain.errors import TradingError
 from trading.domain.orders import Mode
 from trading.security.principal import Role
 from trading.services.health import OK, answer
-from trading.storage.migrate import is_current, migrations
+from trading.storage.schema import is_current, migrations
 
 blueprint = APIBlueprint("system", __name__, tag="system")
 known = APIBlueprint("version", __name__, tag="system")  # for those who have a key

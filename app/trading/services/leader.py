@@ -14,7 +14,7 @@ from trading.domain.errors import TradingError
 from trading.services.health import OK, Checks, Heartbeat
 from trading.storage.connection import Connection, Logins
 from trading.storage.leadership import Token, acquire, require_token
-from trading.storage.migrate import is_current
+from trading.storage.schema import is_current
 
 log = logging.getLogger(__name__)
 LEADER = Gauge("trading_leader", "1 while this process leads its role, 0 while it stands by", ["role"])

@@ -15,7 +15,7 @@ from trading.services.leader import Reign
 from trading.services.squareoff import is_due, square_off
 from trading.storage.equity import last_point_before, save_report
 from trading.storage.market import Progress, active_progress
-from trading.storage.partitions import KEEP_DAYS, create, drop_old, months_wanted
+from trading.storage.partitions import HISTORIES, create, drop_old, months_wanted
 from trading.storage.tradingstate import trading_state
 
 log = logging.getLogger(__name__)
@@ -85,9 +85,10 @@ def _report(reign: Reign, feed_id: str, at: datetime) -> None:
 
 def _upkeep(reign: Reign, at: datetime) -> None:
     """Partitions ahead of the market, and away with what is too old."""
-    for table, keep_days in KEEP_DAYS.items():
+    for history in HISTORIES:
+        today = history.today(at)
         with reign.writing():
-            made = [month.isoformat() for month in months_wanted(at) if create(reign.connection, table, month)]
-            dropped = drop_old(reign.connection, table, at, keep_days)
+            made = [month.isoformat() for month in months_wanted(today) if create(reign.connection, history, month)]
+            dropped = drop_old(reign.connection, history, today)
         if made or dropped:
-            log.info("partitions", extra={"table": table, "made": made, "dropped": dropped})
+            log.info("partitions", extra={"table": history.table, "made": made, "dropped": dropped})

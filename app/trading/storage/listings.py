@@ -253,7 +253,8 @@ def turnover(connection: Connection, account: str) -> tuple[int, Decimal]:
     """How many trades an account has made, and what they were worth in rupees."""
     row = connection.execute(
         "SELECT count(*), coalesce(sum((payload ->> 'price')::numeric * (payload ->> 'quantity')::integer), 0) "
-        "FROM order_event e JOIN orders o ON o.id = e.order_id WHERE e.kind = 'FILLED' AND o.account = %s",
+        "FROM order_event e JOIN orders o ON (o.id, o.day) = (e.order_id, e.day) "
+        "WHERE e.kind = 'FILLED' AND o.account = %s",
         (account,),
     ).fetchone()
     return (row[0], row[1]) if row else (0, Decimal(0))
