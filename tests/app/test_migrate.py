@@ -55,7 +55,8 @@ FILLED = {
         "INSERT INTO feed VALUES ('f', 'file')",
         "INSERT INTO feed_progress VALUES ('f', 7, now(), '{\"INFY\": \"100\"}')",
         "INSERT INTO orders OVERRIDING SYSTEM VALUE SELECT gen_random_uuid(), n, 'main', 'c' || n, 'INFY', 'BUY', "
-        "'LIMIT', 'CNC', 'DAY', 10, 99.5, now() - n * interval '20 days', 'FILLED', 2, 10, 995 FROM generate_series(1, 50) n",
+        "'LIMIT', 'CNC', 'DAY', 10, 99.5, now() - n * interval '20 days', 'FILLED', 2, 10, 995 "
+        "FROM generate_series(1, 50) n",
         "INSERT INTO order_event SELECT id, 1, 'INITIALIZED', '{}' FROM orders",
         "INSERT INTO order_event SELECT id, 2, 'FILLED', '{}', now(), 'nse', client_order_id FROM orders",
         "INSERT INTO position VALUES ('main', 'INFY', 'CNC', 500, 49750, 0)",
