@@ -94,10 +94,13 @@ bench-backtest: .venv/.ready ## bars a second of a backtest, beside backtesting,
 bench: .venv/.ready ## measure preview, up and idle cost of the running platform
 	@$(PY) -m bench.platform
 
-.PHONY: bench-orders bench-restart
+.PHONY: bench-orders bench-restart bench-signing
 
 bench-orders: .venv/.ready ## measure the way of an order from the API to two disks, at 50 and 200 a second
 	@$(PY) -m bench.orders $(ARGS)
+
+bench-signing: .venv/.ready ## measure the processor time of the check of a signed request, by kind of key
+	@$(PY) -m bench.signing $(ARGS)
 
 bench-restart: .venv/.ready ## measure how soon the engine trades again with ORDERS=100000 in its history
 	@$(PY) -m bench.restart --orders $(or $(ORDERS),100000)

@@ -78,11 +78,17 @@ def arguments(config: StackConfig) -> Arguments:
 
 
 def reach_problems(config: StackConfig) -> list[Problem]:
-    """Who may call the API: an allowlist that is none, an Ingress whose controller may not reach the pods."""
+    """Who may call the API: an allowlist that is none or tells nobody apart, an Ingress that may not reach the pods."""
     found = allowlist("network.api_allow_cidrs", config.network.api_allow_cidrs)
     if config.ingress is not None and not config.network.api_client_namespaces:
         field, rule = "network.api_client_namespaces", "the Ingress controller's pods must be allowed to reach the API"
         way_out = f"run: pulumi config set --path '{field}[0]' NAMESPACE, with the controller's namespace"
+        found.append(Problem(field, (), rule, way_out))
+    guard = config.trading.access
+    if config.ingress is not None and guard.allowlist is not None and not guard.trusted_proxies:
+        field = "trading.access.trusted_proxies"
+        rule = "behind an Ingress every client has the controller's address, which trading.access.allowlist would judge"
+        way_out = f"run: pulumi config set --path '{field}[0]' CIDR, with the addresses of the controller's pods"
         found.append(Problem(field, (), rule, way_out))
     return found
 
