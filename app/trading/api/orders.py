@@ -30,10 +30,11 @@ from trading.api.schemas.orders import (
     TradeOut,
     TradeQuery,
 )
-from trading.domain.orders import Change, Mode, Order, OrderRequest, Status
+from trading.domain.orders import Change, Order, OrderRequest, Status
 from trading.risk.checks import Denial
 from trading.security.principal import Role
 from trading.storage import queries
+from trading.storage.broker import addressed
 from trading.storage.connection import Connection
 from trading.storage.orders import cancel_all, place, request_cancel, request_modify
 from trading.storage.preview import preview
@@ -57,11 +58,12 @@ def place_order(json_data: PlaceOrder) -> tuple[OrderOut, int]:
 
     Safe to repeat: the same client order id with the same content makes one order and always gives it back.
     """
-    request = _request(json_data, json_data.client_order_id)
+    asked = _request(json_data, json_data.client_order_id)
 
     def work(connection: Connection) -> tuple[queries.OrderRow | None, bool]:
-        must_exist(connection, request.account)
+        must_exist(connection, asked.account)
         with connection.writing():
+            request = addressed(connection, asked)
             order, is_new = place(connection, request, dependencies().limits, paced=False)
         return queries.order(connection, order.order_id), is_new
 
@@ -81,11 +83,11 @@ def place_order(json_data: PlaceOrder) -> tuple[OrderOut, int]:
 @blueprint.doc(responses={422: "The order is wrong by itself."})
 def preview_order(json_data: Ticket) -> PreviewOut:
     """Tell what an order would cost and whether the risk check would let it pass. Nothing is booked."""
-    request = _request(json_data, "preview")
+    asked = _request(json_data, "preview")
 
     def work(connection: Connection) -> PreviewOut:
-        must_exist(connection, request.account)
-        found = preview(connection, request, dependencies().limits)
+        must_exist(connection, asked.account)
+        found = preview(connection, addressed(connection, asked), dependencies().limits)
         charges = found.charges
         items = {name: getattr(charges, name) for name in ChargesOut.model_fields} if charges else None
         return PreviewOut(
@@ -236,7 +238,6 @@ def _request(ticket: Ticket, client_order_id: str) -> OrderRequest:
         limit_price=ticket.limit_price,
         trigger_price=ticket.trigger_price,
         market_protection_percent=ticket.protection(),
-        mode=Mode.PAPER,
     )
 
 
