@@ -23,6 +23,7 @@ from components.redis.image.settings import SENTINEL_PORT
 from components.trading import roles as trading_roles
 from components.trading.access import Access
 from components.trading.args import Feed, TradingArgs
+from components.trading.broker import Broker
 from components.trading.ingress import Entrance
 from components.trading.scaling import Autoscaling
 from stacks.flows import flows
@@ -53,7 +54,7 @@ def arguments(config: StackConfig) -> Arguments:
     Raises:
         InvalidArgs: with the problems of all components at once.
     """
-    problems = [*image_problems(config), *reach_problems(config), *store_problems(config)]
+    problems = [*image_problems(config), *reach_problems(config), *store_problems(config), *broker_problems(config)]
 
     def checked(make: Callable[[StackConfig], A]) -> A | None:
         try:
@@ -114,6 +115,20 @@ def store_problems(config: StackConfig) -> list[Problem]:
     return found
 
 
+def broker_problems(config: StackConfig) -> list[Problem]:
+    """A broker that is out of reach, or whose calls back nobody lets in."""
+    broker, found = Broker(**config.broker.given()), []
+    if not broker.is_paper and not config.network.broker_cidrs:
+        field, rule = "network.broker_cidrs", "the execution role must be allowed to reach the broker"
+        way_out = f"run: pulumi config set --path '{field}[0]' CIDR, with the addresses of its API"
+        found.append(Problem(field, (), rule, way_out))
+    if broker.postback and not config.network.api_client_namespaces:
+        field, rule = "network.api_client_namespaces", "broker.postback: somebody's pods must bring its calls back in"
+        way_out = f"run: pulumi config set --path '{field}[0]' NAMESPACE, with that of the Ingress controller"
+        found.append(Problem(field, (), rule, way_out))
+    return found
+
+
 def image_problems(config: StackConfig) -> list[Problem]:
     """Images that nobody knows, and references that could mean another image tomorrow."""
     found = []
@@ -141,7 +156,12 @@ def _pull_secrets(config: StackConfig) -> tuple[str, ...]:
 
 def _network(config: StackConfig) -> NetworkArgs:
     quota = Quota(**config.quota.given())
-    table = flows(config.network, behind_ingress=config.ingress is not None, backup=_backup(config))
+    table = flows(
+        config.network,
+        behind_ingress=config.ingress is not None,
+        backup=_backup(config),
+        broker=Broker(**config.broker.given()),
+    )
     return NetworkArgs(namespace=config.namespace, quota=quota, flows=table)
 
 
@@ -205,6 +225,7 @@ def _trading(config: StackConfig) -> TradingArgs:
         api_autoscaling=Autoscaling(**scaling.given()) if scaling else None,
         entrance=_entrance(config),
         access=Access(**config.trading.access.given()),
+        broker=Broker(**config.broker.given()),
         resources=config.trading.resources.by_role(),
         log_level=config.trading.log_level,
     )

@@ -156,6 +156,18 @@ class AccessSection(Section):
     allowlist: tuple[str, ...] | None = None
 
 
+class BrokerSection(Section):
+    """Where orders go; see `components.trading.broker.Broker`."""
+
+    kind: str | None = None
+    url: str | None = None
+    timeout_s: Annotated[Decimal, Field(strict=False)] | None = None
+    algo_id: str | None = None
+    sandbox: bool | None = None
+    postback: bool | None = None
+    secret_name: str | None = None
+
+
 class TradingSection(Section):
     """The engine; see `components.trading.args.TradingArgs`."""
 
@@ -187,12 +199,14 @@ class NetworkSection(Section):
         api_allow_cidrs: who may call it from outside: the Ingress lets only these through; without one they may reach
             the pods themselves. Empty allows everybody through the Ingress, and nobody without one.
         backup_cidrs: where the S3 store of the backups listens.
+        broker_cidrs: where the broker's API listens.
     """
 
     api_server_cidrs: tuple[str, ...] = ("0.0.0.0/0",)
     api_client_namespaces: tuple[str, ...] = ()
     api_allow_cidrs: tuple[str, ...] = ()
     backup_cidrs: tuple[str, ...] = ()
+    broker_cidrs: tuple[str, ...] = ()
 
 
 class IngressSection(Section):
@@ -258,6 +272,7 @@ class StackConfig(Section):
     backup: BackupSection | None = None
     redis: RedisSection
     trading: TradingSection
+    broker: BrokerSection = BrokerSection()
 
     @field_validator("ingress", "backup", mode="before")
     @classmethod

@@ -21,7 +21,12 @@ KINDS = (
 BACKUP_KIND, BACKUP_TLS_KIND = "postgres-backup", "postgres-backup-tls"
 """Kinds without an epoch, see `backup`."""
 
-SECRET_NAMES: Mapping[str, str] = {kind: f"credentials-{kind}" for kind in (*KINDS, BACKUP_KIND, BACKUP_TLS_KIND)}
+BROKER_KIND = "broker"
+"""Given by the broker, who alone makes another; see `broker`."""
+
+SECRET_NAMES: Mapping[str, str] = {
+    kind: f"credentials-{kind}" for kind in (*KINDS, BACKUP_KIND, BACKUP_TLS_KIND, BROKER_KIND)
+}
 """Kind to the plain name of its Secret, which no stack changes: pods mount it by that name."""
 EPOCH_ANNOTATION = "trading-platform/credential-epoch"
 REGISTRY_SECRET = "registry"

@@ -33,9 +33,10 @@ DAY = timedelta(days=1)
 class Scheduler:
     """See the module. What is due follows from market time and the database alone, so that nothing is forgotten."""
 
-    def __init__(self, calendar: Calendar, backtests: Backtests) -> None:
+    def __init__(self, calendar: Calendar, backtests: Backtests, limits: Limits) -> None:
         self._calendar = calendar
         self._backtests = backtests
+        self._limits = limits
 
     def lead(self, reign: Reign) -> None:
         """Do what is due until done."""
@@ -67,7 +68,7 @@ class Scheduler:
         if not is_due(self._calendar, at) or trading_state(reign.connection) is TradingState.HALTED:
             return
         with reign.writing():
-            placed = square_off(reign.connection, progress, Limits())
+            placed = square_off(reign.connection, progress, self._limits)
         for order in placed:
             SQUARED.inc()
             log.info("square-off", extra={"order": str(order.order_id), "status": order.status})

@@ -42,6 +42,7 @@ class StrategyChangeRow(NamedTuple):
     version: int
     enabled: bool
     parameters: dict[str, Any]
+    algo_id: str | None
     actor: str
     reason: str
     recorded_at: datetime
@@ -189,7 +190,7 @@ def strategy_changes(connection: Connection, page: Page, *, name: str) -> list[S
     """The states of a strategy, the newest first."""
     where = ["name = %(name)s", *(["version < %(after)s"] if page.after else [])]
     rows = connection.execute(
-        "SELECT version, enabled, parameters, actor, reason, recorded_at FROM strategy_change "  # noqa: S608
+        "SELECT version, enabled, parameters, algo_id, actor, reason, recorded_at FROM strategy_change "  # noqa: S608
         f"WHERE {all_of(where)} ORDER BY version DESC LIMIT %(limit)s",
         {"name": name} | page.values("after"),
     )
