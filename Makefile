@@ -130,7 +130,7 @@ scan-images: .venv/.ready ## grype over the images' bills; needs its database fr
 	@$(PY) -m toolchain.checks images
 
 # The way of a change to an environment (docs/delivery.md)
-.PHONY: release pin running plan deploy canary rotate-epoch
+.PHONY: release pin running plan deploy canary rotate rotate-epoch
 
 release: .venv/.ready ## push this commit's images to REGISTRY, write their digests to .local/release.json
 	@$(PY) -m toolchain.delivery release --registry "$(REGISTRY)"
@@ -150,8 +150,11 @@ deploy: .venv/.ready ## update STACK without questions (PART=canary, then PART=r
 canary: .venv/.ready ## watch errors and latency of the API of STACK (ARGS=--help)
 	@$(PY) -m toolchain.delivery canary --stack $(STACK) $(ARGS)
 
-rotate-epoch: .venv/.ready ## next epoch of KIND in the file of STACK (KIND=due: all older than MAX_AGE_DAYS=90)
-	@$(PY) -m toolchain.delivery rotate --stack $(STACK) --kind "$(KIND)" --max-age-days $(or $(MAX_AGE_DAYS),90)
+rotate: .venv/.ready ## rotate KIND of STACK: database|redis|api-keys|kubernetes|all, or status (ARGS=--dry-run; docs/rotation.md)
+	@$(PY) -m toolchain.delivery rotate --stack $(STACK) --kind "$(KIND)" -- $(ARGS)
+
+rotate-epoch: .venv/.ready ## only the next epoch of KIND in the file of STACK, to be reviewed (KIND=due: all past their interval)
+	@$(PY) -m toolchain.delivery propose --stack $(STACK) --kind "$(KIND)"
 
 # Faults under load, with numbers (docs/drills.md)
 .PHONY: drill drill-postgres drill-redis drill-restore
