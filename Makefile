@@ -157,7 +157,7 @@ rotate-epoch: .venv/.ready ## only the next epoch of KIND in the file of STACK, 
 	@$(PY) -m toolchain.delivery propose --stack $(STACK) --kind "$(KIND)"
 
 # Faults under load, with numbers (docs/drills.md)
-.PHONY: drill drill-postgres drill-redis drill-restore
+.PHONY: drill drill-postgres drill-redis drill-restore drill-rotation
 FAULTS ?= 1
 
 drill: .venv/.ready ## break what runs in STACK under load, every class FAULTS times, and say what its clients saw
@@ -165,3 +165,6 @@ drill: .venv/.ready ## break what runs in STACK under load, every class FAULTS t
 
 drill-postgres drill-redis: drill-%: .venv/.ready ## the same for one store (CLASS=name for one class of faults)
 	@$(PY) -m drills $* --stack $(STACK) --faults $(FAULTS) --class "$(CLASS)" --confirm "$(CONFIRM)"
+
+drill-rotation: .venv/.ready ## rotate every kind FAULTS times under load, the last with a failover (CLASS=name for one kind)
+	@$(PY) -m drills.rotation --stack $(STACK) --faults $(FAULTS) --class "$(CLASS)" --confirm "$(CONFIRM)"
