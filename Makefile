@@ -133,7 +133,7 @@ scan-images: .venv/.ready ## grype over the images' bills; needs its database fr
 	@$(PY) -m toolchain.checks images
 
 # The way of a change to an environment (docs/delivery.md)
-.PHONY: release pin running plan deploy canary rotate-epoch
+.PHONY: release pin running plan deploy canary rotate rotate-epoch
 
 release: .venv/.ready ## push this commit's images to REGISTRY, write their digests to .local/release.json
 	@$(PY) -m toolchain.delivery release --registry "$(REGISTRY)"
@@ -153,11 +153,14 @@ deploy: .venv/.ready ## update STACK without questions (PART=canary, then PART=r
 canary: .venv/.ready ## watch errors and latency of the API of STACK (ARGS=--help)
 	@$(PY) -m toolchain.delivery canary --stack $(STACK) $(ARGS)
 
-rotate-epoch: .venv/.ready ## next epoch of KIND in the file of STACK (KIND=due: all older than MAX_AGE_DAYS=90)
-	@$(PY) -m toolchain.delivery rotate --stack $(STACK) --kind "$(KIND)" --max-age-days $(or $(MAX_AGE_DAYS),90)
+rotate: .venv/.ready ## rotate KIND of STACK: database|redis|api-keys|kubernetes|all, or status (ARGS=--dry-run; docs/rotation.md)
+	@$(PY) -m toolchain.delivery rotate --stack $(STACK) --kind "$(KIND)" -- $(ARGS)
+
+rotate-epoch: .venv/.ready ## only the next epoch of KIND in the file of STACK, to be reviewed (KIND=due: all past their interval)
+	@$(PY) -m toolchain.delivery propose --stack $(STACK) --kind "$(KIND)"
 
 # Faults under load, with numbers (docs/drills.md)
-.PHONY: drill drill-postgres drill-redis drill-restore
+.PHONY: drill drill-postgres drill-redis drill-restore drill-rotation
 FAULTS ?= 1
 
 drill: .venv/.ready ## break what runs in STACK under load, every class FAULTS times, and say what its clients saw
@@ -165,3 +168,6 @@ drill: .venv/.ready ## break what runs in STACK under load, every class FAULTS t
 
 drill-postgres drill-redis: drill-%: .venv/.ready ## the same for one store (CLASS=name for one class of faults)
 	@$(PY) -m drills $* --stack $(STACK) --faults $(FAULTS) --class "$(CLASS)" --confirm "$(CONFIRM)"
+
+drill-rotation: .venv/.ready ## rotate every kind FAULTS times under load, the last with a failover (CLASS=name for one kind)
+	@$(PY) -m drills.rotation --stack $(STACK) --faults $(FAULTS) --class "$(CLASS)" --confirm "$(CONFIRM)"

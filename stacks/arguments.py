@@ -170,7 +170,7 @@ def _zones(config: StackConfig) -> Zones:
 
 
 def _credentials(config: StackConfig) -> CredentialsArgs:
-    return CredentialsArgs(namespace=config.namespace, epochs=config.credentials)
+    return CredentialsArgs(namespace=config.namespace, epochs=config.credentials, rotation_days=config.rotation_days)
 
 
 def _postgres(config: StackConfig) -> PostgresArgs:

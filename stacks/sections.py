@@ -251,6 +251,7 @@ class StackConfig(Section):
         protect: whether Pulumi refuses to delete anything of the stack.
         storage_class: class of the volumes of stores that name none; empty takes the cluster's default.
         credentials: kind to epoch; one more rotates the kind.
+        rotation_days: kind to the days that an epoch may stand; 90 for one that is not named.
     """
 
     model_config = ConfigDict(alias_generator=to_camel)
@@ -264,6 +265,7 @@ class StackConfig(Section):
     protect: bool = False
     storage_class: str = ""
     credentials: dict[str, int] = {}
+    rotation_days: dict[str, int] = {}
     network: NetworkSection = NetworkSection()
     ingress: IngressSection | None = None
     zones: ZonesSection = ZonesSection()
