@@ -19,8 +19,11 @@ from typing import NamedTuple
 
 import psycopg
 
-PAUSE_S = 0.1
-WRITE = "select substr(pg_walfile_name(pg_logical_emit_message(true, 'drill', '')), 1, 8)"
+PAUSE_S = 0.2
+WRITE = """
+select case when not pg_is_in_recovery() then substr(pg_walfile_name(pg_logical_emit_message(true, 'drill', '')), 1, 8)
+end
+"""
 
 
 class Seen(NamedTuple):
@@ -80,13 +83,10 @@ def watch(host: str, args: argparse.Namespace) -> None:
 
 
 def note(connection: psycopg.Connection, member: str) -> None:
-    """One write, and its line when it is acknowledged. Raises `psycopg.Error`; a standby's refusal is no error."""
+    """One write, and its line when it is acknowledged; a standby takes none. Raises `psycopg.Error`."""
     begun = time.time()
-    try:
-        row = connection.execute(WRITE).fetchone()
-    except (psycopg.errors.ObjectNotInPrerequisiteState, psycopg.errors.ReadOnlySqlTransaction):
-        return
-    if row:
+    row = connection.execute(WRITE).fetchone()
+    if row and row[0]:
         sys.stdout.write(f"{begun:.3f} {time.time():.3f} {member} {row[0]}\n")
         sys.stdout.flush()
 
