@@ -110,7 +110,7 @@ def run_series(target: Target, store: Store, faults: Sequence[Fault], count: int
     outcomes: list[Outcome] = []
     for fault in faults:
         if fault.needs_nodes and not target.own_nodes:
-            say(f"{store.name} {fault.name}: left out, it takes a node away, and these nodes are not ours")
+            say(f"{store.name} {fault.name}: left out, it needs the local cluster's nodes")
             continue
         for number in range(1, count + 1):
             outcome = run_one(target, store, fault)

@@ -1,7 +1,7 @@
 """Who may acknowledge a commit while any receiver will do: a standby, and never a copy in the making."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -17,7 +17,7 @@ COMMIT = "SELECT pg_logical_emit_message(true, 'test', '')"
 
 
 @contextmanager
-def copying(trio: Trio, options: list[object]) -> Iterator[None]:
+def copying(trio: Trio, options: Sequence[object]) -> Iterator[None]:
     """A base backup of the primary, as Patroni calls it and so slow that it is not over within the test."""
     source = f"host={trio.a.address} user=replicator_b password={password('postgres-replication', 1)}"
     pairs = [next(iter(each.items())) if isinstance(each, dict) else (each, None) for each in options]
