@@ -12,7 +12,7 @@ from typing import Any
 
 from components.postgres.names import DATABASE, MEMBERS_SERVICE, POSTGRES_PORT
 from components.redis.image.settings import SENTINEL_PORT
-from drills import ledger
+from drills import ledger, watcher
 from drills.target import POSTGRES, SENTINEL, Target, eventually, written
 from toolchain.kit.console import ToolError
 
@@ -21,6 +21,7 @@ NAMED = "app.kubernetes.io/name"
 LABELS = {NAMED: "trading", "app.kubernetes.io/component": "drill"}
 UID = 10030
 FIRST_WRITES = 20
+PROGRAMS = {"ledger.py": ledger, "watcher.py": watcher}
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class Writer:
     def entries(self) -> list[ledger.Entry]:
         """What the ledger says by now."""
         return ledger.read(self.path) if self.path.exists() else []
+
+    @property
+    def watched(self) -> Path:
+        """Which members of PostgreSQL took writes when, once it is over."""
+        return self.path.with_name("watched")
 
     def acked(self) -> int:
         """How many writes are acknowledged by now."""
@@ -50,7 +56,7 @@ def writing(target: Target, store: str, path: Path, *, beside: str) -> Iterator[
 
     The pod's own output is the ledger, which the node keeps; when it is over, the whole of it is fetched once more.
     """
-    source = {"ledger.py": Path(ledger.__file__).read_text()}
+    source = {name: Path(str(program.__file__)).read_text() for name, program in PROGRAMS.items()}
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME, "labels": LABELS}, "data": source}
     stop = Event()
     with contextlib.ExitStack() as stay:
@@ -65,6 +71,8 @@ def writing(target: Target, store: str, path: Path, *, beside: str) -> Iterator[
         finally:
             stop.set()
             eventually(lambda: fetch(target, path), 60, f"the ledger of {NAME}")
+            if store == "postgres":
+                writer.watched.write_text(target.kubectl("logs", NAME, "-c", "watcher"))
 
 
 def follow(target: Target, path: Path, stop: Event) -> None:
@@ -118,11 +126,6 @@ def pod(target: Target, store: str, beside: str) -> dict[str, Any]:
     """The pod's manifest: the engine's own image, held to the same rules as every other pod."""
     kind = f"{store}-app"
     slot, _ = target.credential(kind)
-    restricted = {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
     deployment = "jsonpath={.spec.template.spec.containers[0].image}"
     image = target.kubectl("get", "deployment", "trading-api", "-o", deployment)
     return {
@@ -142,26 +145,33 @@ def pod(target: Target, store: str, beside: str) -> dict[str, Any]:
             },
             "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": elsewhere(beside)}},
             "containers": [
-                {
-                    "name": "ledger",
-                    "image": image,
-                    "command": ["python", "/drill/ledger.py", store, *flags(target, store, slot), "--acked", "-"],
-                    "securityContext": restricted,
-                    "resources": {
-                        "requests": {"cpu": "50m", "memory": "64Mi"},
-                        "limits": {"cpu": "500m", "memory": "128Mi"},
-                    },
-                    "volumeMounts": [
-                        {"name": "program", "mountPath": "/drill", "readOnly": True},
-                        {"name": "credential", "mountPath": "/credentials", "readOnly": True},
-                    ],
-                }
+                container("ledger", image, [store, *flags(target, store, slot), "--acked", "-"]),
+                *([container("watcher", image, flags(target, store, slot))] if store == "postgres" else []),
             ],
             "volumes": [
                 {"name": "program", "configMap": {"name": NAME}},
                 {"name": "credential", "secret": {"secretName": f"credentials-{kind}", "defaultMode": 0o440}},
             ],
         },
+    }
+
+
+def container(name: str, image: str, args: list[str]) -> dict[str, Any]:
+    """One of the pod's programs."""
+    return {
+        "name": name,
+        "image": image,
+        "command": ["python", f"/drill/{name}.py", *args],
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "500m", "memory": "128Mi"}},
+        "volumeMounts": [
+            {"name": "program", "mountPath": "/drill", "readOnly": True},
+            {"name": "credential", "mountPath": "/credentials", "readOnly": True},
+        ],
     }
 
 
