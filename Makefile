@@ -154,7 +154,7 @@ rotate-epoch: .venv/.ready ## next epoch of KIND in the file of STACK (KIND=due:
 	@$(PY) -m toolchain.delivery rotate --stack $(STACK) --kind "$(KIND)" --max-age-days $(or $(MAX_AGE_DAYS),90)
 
 # Faults under load, with numbers (docs/drills.md)
-.PHONY: drill drill-postgres drill-redis drill-restore
+.PHONY: drill drill-postgres drill-redis drill-restore drill-peers
 FAULTS ?= 1
 
 drill: .venv/.ready ## break what runs in STACK under load, every class FAULTS times, and say what its clients saw
@@ -162,3 +162,7 @@ drill: .venv/.ready ## break what runs in STACK under load, every class FAULTS t
 
 drill-postgres drill-redis: drill-%: .venv/.ready ## the same for one store (CLASS=name for one class of faults)
 	@$(PY) -m drills $* --stack $(STACK) --faults $(FAULTS) --class "$(CLASS)" --confirm "$(CONFIRM)"
+
+drill-peers: .venv/.ready ## the same faults against the platform and against plain Patroni and Sentinel, side by side
+	@$(PY) -m drills.peers --stack $(STACK) --faults $(FAULTS) --class "$(CLASS)" --confirm "$(CONFIRM)"
+

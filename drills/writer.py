@@ -123,8 +123,6 @@ def pod(target: Target, store: str, beside: str) -> dict[str, Any]:
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    deployment = "jsonpath={.spec.template.spec.containers[0].image}"
-    image = target.kubectl("get", "deployment", "trading-api", "-o", deployment)
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -144,7 +142,7 @@ def pod(target: Target, store: str, beside: str) -> dict[str, Any]:
             "containers": [
                 {
                     "name": "ledger",
-                    "image": image,
+                    "image": target.client_image(),
                     "command": ["python", "/drill/ledger.py", store, *flags(target, store, slot), "--acked", "-"],
                     "securityContext": restricted,
                     "resources": {
