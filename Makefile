@@ -160,7 +160,7 @@ rotate-epoch: .venv/.ready ## only the next epoch of KIND in the file of STACK, 
 	@$(PY) -m toolchain.delivery propose --stack $(STACK) --kind "$(KIND)"
 
 # Faults under load, with numbers (docs/drills.md)
-.PHONY: drill drill-postgres drill-redis drill-restore drill-rotation
+.PHONY: drill drill-postgres drill-redis drill-restore drill-rotation drill-peers
 FAULTS ?= 1
 
 drill: .venv/.ready ## break what runs in STACK under load, every class FAULTS times, and say what its clients saw
@@ -171,3 +171,6 @@ drill-postgres drill-redis: drill-%: .venv/.ready ## the same for one store (CLA
 
 drill-rotation: .venv/.ready ## rotate every kind FAULTS times under load, the last with a failover (CLASS=name for one kind)
 	@$(PY) -m drills.rotation --stack $(STACK) --faults $(FAULTS) --class "$(CLASS)" --confirm "$(CONFIRM)"
+
+drill-peers: .venv/.ready ## the same faults against the platform and against plain Patroni and Sentinel, side by side
+	@$(PY) -m drills.peers --stack $(STACK) --faults $(FAULTS) --class "$(CLASS)" --confirm "$(CONFIRM)"

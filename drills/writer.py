@@ -126,8 +126,7 @@ def pod(target: Target, store: str, beside: str) -> dict[str, Any]:
     """The pod's manifest: the engine's own image, held to the same rules as every other pod."""
     kind = f"{store}-app"
     slot, _ = target.credential(kind)
-    deployment = "jsonpath={.spec.template.spec.containers[0].image}"
-    image = target.kubectl("get", "deployment", "trading-api", "-o", deployment)
+    image = target.client_image()
     return {
         "apiVersion": "v1",
         "kind": "Pod",
