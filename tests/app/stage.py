@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from tests.app.asking import ask
 from tests.app.credentials import Credentials
 from tests.app.servers import WITH_US, Postgres, RedisSet, eventually, free_port
 from trading.security.credentials import MountedCredential
@@ -32,7 +33,7 @@ class Role:
 
     def get(self, path: str) -> httpx.Response:
         """One GET of the process."""
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=5)
+        return ask("GET", f"http://127.0.0.1:{self.port}{path}", timeout=5)
 
     def is_ready(self) -> bool:
         """Whether its readiness says yes."""

@@ -13,9 +13,12 @@ from uuid import uuid4
 
 import pytest
 
+from tests.app.client import KEY, get
+from tests.app.people import call
 from tests.app.servers import eventually
 from tests.app.stage import Stage
 from tests.app.test_engine import FAST, played
+from trading.backtest.jobs import run as run_backtest
 from trading.cache.client import Cache, Redis
 from trading.cache.market import read_quotes, say_orders_wait
 from trading.cache.warm import MARK, read_instruments, read_last_bars
@@ -285,6 +288,39 @@ def test_backtest_whose_scheduler_has_vanished_is_begun_again_but_not_for_ever(s
             assert stored.claim(led.connection) is None
     assert status(stage, job)[0] == "FAILED"
     assert "given up after 3 attempts" in str(status(stage, job)[2])
+
+
+def test_backtest_that_was_asked_for_is_done_once_though_its_scheduler_was_killed(stage: Stage) -> None:
+    """The whole way, with a real one: asked for over the API, killed under way, run by the next scheduler."""
+    spec = {"strategies": [{"kind": "ema"}], "steps": 100, "seed": 7}
+    api, first = stage.start("api"), stage.start("scheduler")
+    path = "/v1/backtests"
+    again = KEY | {"Idempotency-Key": "once"}
+    asked = [call(api, "POST", path, again, **spec).json() for _ in range(2)]
+    assert asked[0] == asked[1], asked
+    job = asked[0]["id"]
+    eventually(lambda: get(api, f"{path}/{job}").json()["status"] == "RUNNING", 30, "it runs")
+    [child] = children(first.process.pid)
+    first.stop(signal.SIGKILL)
+    assert get(api, f"{path}/{job}/result").json()["code"] == "BACKTEST_NOT_DONE"
+    eventually(lambda: not Path(f"/proc/{child}").exists(), 30, "what ran it has seen that nobody listens")
+    second = stage.start("scheduler")
+    assert status(stage, job) == ("RUNNING", None, None, 1), "the lease of the killed one still holds"
+    stage.query("UPDATE backtest SET lease_until = clock_timestamp() RETURNING 1")
+    eventually(lambda: get(api, f"{path}/{job}").json()["status"] == "DONE", 60, "it is done")
+    result = get(api, f"{path}/{job}/result").json()["result"]
+    assert result == json.loads(json.dumps(run_backtest(asked[0]["spec"])))
+    assert status(stage, job)[2:] == (None, 2)
+    assert len(get(api, path).json()["backtests"]) == 1
+    assert 'trading_backtests_total{outcome="done"} 1.0' in second.get("/metrics").text
+    assert second.stop() == 0
+    assert status(stage, job)[0] == "DONE", "who ends in order gives back only what is not done"
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    found = [Path(task, "children").read_text().split() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return [int(child) for part in found for child in part]
 
 
 def progress_of(stage: Stage, job: str) -> float:

@@ -8,6 +8,7 @@ from typing import TypeVar
 import httpx
 import pytest
 
+from tests.app.asking import NO_AUTHORITIES
 from tests.app.client import KEY as PLATFORM
 from tests.app.client import order
 from tests.app.credentials import Credentials
@@ -43,7 +44,7 @@ def api(stage_: Stage) -> Process:
 
 
 def signed(api: Process, key: str) -> httpx.Client:
-    return httpx.Client(base_url=f"http://127.0.0.1:{api.port}", auth=Signed(key), timeout=20)
+    return httpx.Client(base_url=f"http://127.0.0.1:{api.port}", auth=Signed(key), timeout=20, verify=NO_AUTHORITIES)
 
 
 def by_hand(api: Process, key: str, key_id: str, body: bytes, **stamp: object) -> httpx.Request:
@@ -56,7 +57,7 @@ def by_hand(api: Process, key: str, key_id: str, body: bytes, **stamp: object) -
 
 
 def send(request: httpx.Request) -> httpx.Response:
-    with httpx.Client(timeout=20) as client:
+    with httpx.Client(timeout=20, verify=NO_AUTHORITIES) as client:
         return client.send(request)
 
 
