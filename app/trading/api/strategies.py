@@ -31,9 +31,10 @@ from trading.portfolio.equity import EquityPoint, drawdown
 from trading.security.principal import Role
 from trading.storage import listings
 from trading.storage.connection import Connection
+from trading.storage.market import active_progress
 from trading.storage.portfolio import EVERYTHING, valuation
 from trading.storage.strategies import StrategyRow, change, find
-from trading.strategies.registry import kinds
+from trading.strategies.registry import kinds, window_of
 
 blueprint = APIBlueprint("strategies", __name__, tag="strategies")
 T = TypeVar("T")
@@ -46,9 +47,11 @@ T = TypeVar("T")
 def list_strategies(query_data: PageQuery) -> StrategyList:
     """List strategies by name."""
     page = paging.asked(query_data, paging.text)
-    found = dependencies().database.run(lambda connection: listings.strategies(connection, page))
+    found, played = dependencies().database.run(
+        lambda connection: (listings.strategies(connection, page), _played(connection))
+    )
     rows, cursor = paging.shown(found, query_data, lambda row: (row.name,))
-    return StrategyList(strategies=[_out(row) for row in rows], next_cursor=cursor)
+    return StrategyList(strategies=[_out(row, played) for row in rows], next_cursor=cursor)
 
 
 @blueprint.get("/strategies/kinds")
@@ -80,7 +83,7 @@ def list_strategy_kinds(query_data: PageQuery) -> KindList:
 @blueprint.output(StrategyOut)
 def get_strategy(name: str) -> StrategyOut:
     """Get one strategy."""
-    return _of(name, lambda _, row: _out(row))
+    return _of(name, lambda connection, row: _out(row, _played(connection)))
 
 
 @blueprint.post("/strategies/<name>/enable")
@@ -202,7 +205,8 @@ def _change(
         if parameters is not None:
             must_suit(row.kind, parameters, "parameters")
         with connection.writing():
-            return _out(change(connection, row.name, enabled, parameters, who, reason, version))
+            changed = change(connection, row.name, enabled, parameters, who, reason, version)
+            return _out(changed, _played(connection))
 
     return _of(name, work)
 
@@ -223,11 +227,20 @@ def must_suit(kind: str, parameters: Mapping[str, object], field: str) -> None:
         refuse(HTTPStatus.UNPROCESSABLE_ENTITY, "STRATEGY_INVALID", text, errors=errors)
 
 
-def _out(row: StrategyRow) -> StrategyOut:
+def _played(connection: Connection) -> int:
+    """How many steps the market has played."""
+    progress = active_progress(connection)
+    return progress.step if progress else 0
+
+
+def _out(row: StrategyRow, played: int) -> StrategyOut:
+    window = window_of(row.kind, row.name, row.parameters)
     return StrategyOut(
         name=row.name,
         kind=row.kind,
         is_enabled=row.enabled,
         parameters=dict(row.parameters),
         version=row.version,
+        window=window,
+        bars_missing=None if window is None else max(0, window - played),
     )

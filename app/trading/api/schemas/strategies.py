@@ -13,11 +13,17 @@ STRATEGY = {
     "is_enabled": True,
     "parameters": {"fast": 10, "slow": 30},
     "version": 1,
+    "window": 120,
+    "bars_missing": 0,
 }
 
 
 class StrategyOut(Model):
-    """A strategy; `version` grows with every change of it."""
+    """A strategy; `version` grows with every change of it.
+
+    `window` is how many closed bars of a symbol it needs before it trades it, `bars_missing` how many the market has
+    yet to play until then; both are null for one that cannot be made.
+    """
 
     model_config = example(**STRATEGY)
 
@@ -26,6 +32,8 @@ class StrategyOut(Model):
     is_enabled: bool
     parameters: dict[str, Any]
     version: int
+    window: int | None
+    bars_missing: int | None
 
 
 class StrategyList(Page):
