@@ -25,7 +25,7 @@ pytestmark = pytest.mark.cluster
 # With short windows, so that little must be played; the model's training ended twenty days before the market begins.
 MODEL = model(trained_until=DAY - timedelta(days=20)).model_dump(mode="json")
 WAITING: list[tuple[str, str, dict[str, object]]] = [
-    ("opening-range-breakout", "breakout", {"session_bars": 100}),
+    ("cross-sectional-momentum", "momentum", {"lookback": 140}),
     ("vwap-reversion", "vwap", {"session_bars": 120}),
     ("classifier", "classifier", {"model": MODEL, "max_drift": 10, "drift_bars": 130}),
 ]

@@ -120,7 +120,7 @@ def _line(axes: "Axes", times: Sequence[Any], values: Sequence[float], name: str
     axes.grid(visible=True, alpha=0.3, color=INK)
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.01)
-    axes.yaxis.set_major_formatter("{x:,.0f}" if "rupees" in name else "{x:.1f}")
+    axes.yaxis.set_major_formatter("{x:,.0f}" if "rupees" in name else "{x:g}")
 
 
 def _months(equity: Sequence[EquityPoint]) -> str:
