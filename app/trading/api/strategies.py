@@ -32,9 +32,10 @@ from trading.portfolio.equity import EquityPoint, drawdown
 from trading.security.principal import Role
 from trading.storage import listings
 from trading.storage.connection import Connection
+from trading.storage.market import active_progress
 from trading.storage.portfolio import EVERYTHING, valuation
 from trading.storage.strategies import StrategyRow, change, find
-from trading.strategies.registry import kinds
+from trading.strategies.registry import kinds, window_of
 
 blueprint = APIBlueprint("strategies", __name__, tag="strategies")
 T = TypeVar("T")
@@ -47,9 +48,11 @@ T = TypeVar("T")
 def list_strategies(query_data: PageQuery) -> StrategyList:
     """List strategies by name."""
     page = paging.asked(query_data, paging.text)
-    found = dependencies().database.run(lambda connection: listings.strategies(connection, page))
+    found, played = dependencies().database.run(
+        lambda connection: (listings.strategies(connection, page), _played(connection))
+    )
     rows, cursor = paging.shown(found, query_data, lambda row: (row.name,))
-    return StrategyList(strategies=[_out(row) for row in rows], next_cursor=cursor)
+    return StrategyList(strategies=[_out(row, played) for row in rows], next_cursor=cursor)
 
 
 @blueprint.get("/strategies/kinds")
@@ -81,7 +84,7 @@ def list_strategy_kinds(query_data: PageQuery) -> KindList:
 @blueprint.output(StrategyOut)
 def get_strategy(name: str) -> StrategyOut:
     """Get one strategy."""
-    return _of(name, lambda _, row: _out(row))
+    return _of(name, lambda connection, row: _out(row, _played(connection)))
 
 
 @blueprint.post("/strategies/<name>/enable")
@@ -215,7 +218,8 @@ def _change(
         if parameters is not None:
             must_suit(row.kind, parameters, "parameters")
         with connection.writing():
-            return _out(change(connection, row.name, enabled, parameters, who, reason, version, algo_id))
+            changed = change(connection, row.name, enabled, parameters, who, reason, version, algo_id)
+            return _out(changed, _played(connection))
 
     return _of(name, work)
 
@@ -236,7 +240,14 @@ def must_suit(kind: str, parameters: Mapping[str, object], field: str) -> None:
         refuse(HTTPStatus.UNPROCESSABLE_ENTITY, "STRATEGY_INVALID", text, errors=errors)
 
 
-def _out(row: StrategyRow) -> StrategyOut:
+def _played(connection: Connection) -> int:
+    """How many steps the market has played."""
+    progress = active_progress(connection)
+    return progress.step if progress else 0
+
+
+def _out(row: StrategyRow, played: int) -> StrategyOut:
+    window = window_of(row.kind, row.name, row.parameters)
     return StrategyOut(
         name=row.name,
         kind=row.kind,
@@ -244,4 +255,6 @@ def _out(row: StrategyRow) -> StrategyOut:
         parameters=dict(row.parameters),
         version=row.version,
         algo_id=row.algo_id,
+        window=window,
+        bars_missing=None if window is None else max(0, window - played),
     )

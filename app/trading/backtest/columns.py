@@ -1,7 +1,7 @@
 """Bars of a whole source as arrays: what a backtest plays, in steps like a feed or by symbol."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
@@ -99,6 +99,12 @@ class Columns:
             if index >= 0 and column.steps[index] == number:
                 bars.append(column.bar(index, at))
         return Step(number, at, tuple(bars))
+
+    def first(self, steps: int) -> "Columns":
+        """As if the source had ended after so many steps."""
+        part = self.part(1, min(steps, len(self.times)))
+        columns = {symbol: column for symbol, column in part.columns.items() if len(column.steps)}
+        return replace(part, feed_id=self.feed_id, columns=columns)
 
     def part(self, first: int, last: int) -> "Columns":
         """The steps from one number to another, both included, numbered from 1."""

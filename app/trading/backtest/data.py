@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from trading.backtest import quick
 from trading.backtest.columns import Columns, load
 from trading.backtest.options import ARCH, NAMED
 from trading.domain.instruments import Instrument
@@ -67,4 +68,6 @@ def open_data(name: str, seed: int, steps: int | None) -> Columns:
         return load(ArchSource(name), steps)
     if name != SYNTHETIC and not Path(name).is_file():
         raise MarketDataError(f"data={name}: no such file; name one, or take one of {', '.join(NAMED)}")
+    if name != SYNTHETIC and (whole := quick.read(Path(name))):
+        return whole if steps is None else whole.first(steps)
     return load(open_source(name, seed), steps)

@@ -1,34 +1,22 @@
 """What a strategy wants over all bars at once, and the moments at which that can lead to an order."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trading.backtest.columns import Column, Columns, Floats
-from trading.domain.orders import Product
+from trading.backtest.columns import Columns
+from trading.domain.orders import ZERO, Product
 from trading.execution.desk import FLAT_FROM
 from trading.execution.sizing import DRIFT
-from trading.marketdata.bars import Step
+from trading.marketdata.bars import Bar, Step
 from trading.marketdata.history import History, Market
+from trading.strategies.arrays import ASK, SILENT, Vectorised, Wants
 from trading.strategies.base import Strategy, Target
 
 NEAR = 1e-6  # relative; what small floats cannot tell apart counts as a moment, and is then decided exactly
 NEVER = np.iinfo(np.int64).max
-
-
-@runtime_checkable
-class Vectorised(Protocol):
-    """A strategy that looks at each symbol by itself and can say at once what it wants after every bar."""
-
-    def signals(self, column: Column) -> Floats:
-        """The share after each bar of a column, NaN where the symbol would be left out.
-
-        It is what `targets` says, bar by bar; where a float cannot tell, it must be asked.
-        """
-        ...
 
 
 class StepMarket(Market):
@@ -58,7 +46,7 @@ class StepHistory(History):
 class ArrayStrategy:
     """A `Strategy` that reads from arrays what another one wants."""
 
-    def __init__(self, strategy: Strategy, columns: Columns, wants: Mapping[str, Floats]) -> None:
+    def __init__(self, strategy: Strategy, columns: Columns, wants: Mapping[str, Wants]) -> None:
         self.name, self.kind = strategy.name, strategy.kind
         self.window, self.product = strategy.window, strategy.product
         self._columns = columns.columns
@@ -69,9 +57,10 @@ class ArrayStrategy:
         found: dict[str, Target] = {}
         if isinstance(market, StepMarket):
             for symbol in market.symbols:
-                share = self._wants[symbol][self._columns[symbol].place(market.number)]
-                if share == share:  # not NaN
-                    found[symbol] = Target(Decimal(repr(float(share))))
+                want = self._wants.get(symbol)
+                code = want.codes.item(self._columns[symbol].place(market.number)) if want else SILENT
+                if want and code != SILENT:
+                    found[symbol] = Target(want.shares[code])
         return found
 
 
@@ -81,9 +70,10 @@ class Moments:
     It may name a step too many, never one too few: what is traded there is decided exactly, by the desk.
     """
 
-    def __init__(self, columns: Columns, symbol: str, wants: Floats, capital: Decimal) -> None:
+    def __init__(self, columns: Columns, symbol: str, want: Wants, capital: Decimal) -> None:
         column = columns.columns[symbol]
         lot = columns.instruments[symbol].lot_size
+        wants = np.array([*map(float, want.shares), np.nan])[want.codes]  # the last is that of `SILENT`
         speaks = ~np.isnan(wants)
         asked = np.abs(wants) * float(capital)  # rupees
         self._column = column
@@ -113,17 +103,50 @@ class Moments:
         return int(self._column.steps[index]) if index < len(self._column.steps) else int(NEVER)
 
 
-def arrays_of(strategy: Strategy, columns: Columns) -> Mapping[str, Floats] | None:
+class ColumnMarket(Market):
+    """The market after a step as some symbols show it, read from columns when it is asked for."""
+
+    __slots__ = ("_columns", "_number")
+
+    def __init__(self, columns: Columns, number: int, symbols: Sequence[str], window: int) -> None:
+        super().__init__(columns.times[number - 1], symbols, {}, window)
+        self._columns = columns
+        self._number = number
+
+    def bars(self, symbol: str) -> Sequence[Bar] | None:
+        """See `Market.bars`."""
+        column = self._columns.columns.get(symbol)
+        end = column.place(self._number) + 1 if column else 0
+        if column is None or end < self._window:
+            return None
+        times = self._columns.times
+        return [column.bar(place, times[int(column.steps[place]) - 1]) for place in range(end - self._window, end)]
+
+
+def arrays_of(strategy: Strategy, columns: Columns) -> Mapping[str, Wants] | None:
     """What a strategy wants, by symbol and bar, as the desk would hear it; None when it cannot say it in arrays."""
     if not isinstance(strategy, Vectorised):
         return None
-    intraday = strategy.product is Product.MIS
-    late = np.array([at.time() >= FLAT_FROM for at in columns.times]) if intraday else np.zeros(0, bool)
-    wants = {}
-    for symbol, column in columns.columns.items():
-        shares = strategy.signals(column)
-        wants[symbol] = np.where(late[column.steps - 1], 0.0, shares) if intraday else np.maximum(shares, 0.0)
-    return wants
+    wants = dict(strategy.wants(columns))
+    asked: dict[int, list[str]] = {}
+    for symbol, want in wants.items():
+        for number in columns.columns[symbol].steps[want.codes == ASK].tolist():
+            asked.setdefault(number, []).append(symbol)
+    for number, symbols in asked.items():
+        targets = strategy.targets(ColumnMarket(columns, number, sorted(symbols), strategy.window))
+        for symbol in symbols:
+            want, place = wants[symbol], columns.columns[symbol].place(number)
+            want.codes[place] = want.shares.index(targets[symbol].share) if symbol in targets else SILENT
+    if strategy.product is Product.CNC:
+        return wants
+    late = np.array([at.time() >= FLAT_FROM for at in columns.times])
+    return {symbol: _flat(want, late[columns.columns[symbol].steps - 1]) for symbol, want in wants.items()}
+
+
+def _flat(want: Wants, late: NDArray[np.bool_]) -> Wants:
+    """Nothing is held when the session ends."""
+    shares = want.shares if ZERO in want.shares else (*want.shares, ZERO)
+    return Wants(shares, np.where(late, shares.index(ZERO), want.codes).astype(np.int8))
 
 
 def _after(places: NDArray[np.int32], begin: int) -> int:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 
-from trading.backtest.columns import Columns, Floats
+from trading.backtest.columns import Columns
 from trading.backtest.ledger import MemoryLedger, Trade
 from trading.backtest.moments import ArrayStrategy, Moments, StepHistory, arrays_of
 from trading.backtest.orderlist import digest
@@ -27,6 +27,7 @@ from trading.execution.sizing import CAPITAL
 from trading.marketdata.history import History
 from trading.portfolio.equity import EquityPoint
 from trading.risk.checks import Limits
+from trading.strategies.arrays import Wants
 from trading.strategies.base import Strategy
 
 INTRADAY = timedelta(hours=1)  # bars longer than this do not tell when a session ends
@@ -149,7 +150,7 @@ class _Play:
             if number % self._tick == 0:
                 self._progress(number / len(self._columns.times))
 
-    def moments(self, arrays: Sequence[Mapping[str, Floats]]) -> None:
+    def moments(self, arrays: Sequence[Mapping[str, Wants]]) -> None:
         """Play only the steps, and of them only the symbols, at which something can happen."""
         last = len(self._columns.times)
         fast = [ArrayStrategy(s, self._columns, wants) for s, wants in zip(self._strategies, arrays, strict=True)]
@@ -158,7 +159,7 @@ class _Play:
         finders = {
             (strategy.name, symbol): Moments(self._columns, symbol, wants[symbol], self._capital)
             for strategy, wants in zip(fast, arrays, strict=True)
-            for symbol in self._symbols
+            for symbol in wants
         }
         waiting = [(finder.next(0, 0), key) for key, finder in finders.items()]
         heapq.heapify(waiting)

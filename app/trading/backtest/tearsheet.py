@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trading.backtest.run import BacktestError, Outcome
 from trading.backtest.statistics import statistics
+from trading.marketdata.bars import IST
 from trading.portfolio.equity import Drawdown, EquityPoint
 
 if TYPE_CHECKING:
@@ -14,11 +15,17 @@ if TYPE_CHECKING:
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 PERCENT = {"total_return", "annual_return", "volatility", "max_drawdown", "win_rate"}
+INK, BLUE, RED = "#7d8590", "#2f81f7", "#e5534b"  # of the plots: each is legible on white and on black
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 960px; margin: 2rem auto; padding: 0 1rem; color: #1b1f24 }
-table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .2rem .8rem; text-align: right }
-td:first-child, th:first-child { text-align: left } tr { border-bottom: 1px solid #d8dee4 }
-svg { max-width: 100%; height: auto } .label { background: #fff3cd; padding: .5rem 1rem } code { font-size: 13px }
+:root { color-scheme: light dark; --line: #d8dee4; --label: #fff3cd; --text: #1b1f24; --page: #fff }
+@media (prefers-color-scheme: dark) { :root { --line: #30363d; --label: #4d3c07; --text: #e6edf3; --page: #0d1117 } }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 960px; margin: 2rem auto; padding: 0 1rem }
+body { color: var(--text); background: var(--page) } div { overflow-x: auto }
+table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums }
+td, th { padding: .2rem .8rem; text-align: right; white-space: nowrap } tr { border-bottom: 1px solid var(--line) }
+td:first-child, th:first-child { text-align: left }
+svg { max-width: 100%; height: auto } .label { background: var(--label); padding: .5rem 1rem }
+code { font-size: 13px; overflow-wrap: anywhere }
 """
 
 
@@ -49,7 +56,8 @@ def page(title: str, outcome: Outcome, facts: Mapping[str, object], *, synthetic
         "<h2>Made of</h2>",
         _table(facts),
     ]
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
+    metas = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    head = f'<!doctype html><html lang="en">{metas}<title>{escape(title)}</title><style>{STYLE}</style>'
     return head + "\n".join(parts) + "</html>\n"
 
 
@@ -80,16 +88,28 @@ def _plots(equity: Sequence[EquityPoint]) -> str:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise BacktestError("report: needs matplotlib; pip install 'trading[report]', or --no-report") from error
-    with mpl.rc_context({"svg.hashsalt": "trading", "font.size": 9}):  # the same run draws the same file
+    with mpl.rc_context(
+        {
+            "svg.hashsalt": "trading",  # the same run draws the same file
+            "svg.fonttype": "none",  # its text is text, in the page's font
+            "font.size": 10,
+            "text.color": INK,
+            "axes.edgecolor": INK,
+            "xtick.color": INK,
+            "ytick.color": INK,
+            "date.converter": "concise",
+            "timezone": IST.key,
+        }
+    ):
         figure = Figure(figsize=(9.6, 6), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
         times = [point.at for point in equity]
-        _line(upper, times, [float(point.equity) for point in equity], "Equity, rupees", "#0969da")
+        _line(upper, times, [float(point.equity) for point in equity], "Equity at the ends of sessions, rupees", BLUE)
         falls = [depth * 100 for depth in depths(equity)]
-        _line(lower, times, falls, "Drawdown, %", "#cf222e")
-        lower.fill_between(times, falls, 0, color="#cf222e", alpha=0.2)
+        _line(lower, times, falls, "Fall from the highest equity before, %", RED)
+        lower.fill_between(times, falls, 0, color=RED, alpha=0.2)
         text = StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     drawn = text.getvalue()
     return drawn[drawn.index("<svg") :]
 
@@ -97,8 +117,10 @@ def _plots(equity: Sequence[EquityPoint]) -> str:
 def _line(axes: "Axes", times: Sequence[Any], values: Sequence[float], name: str, colour: str) -> None:
     axes.plot(times, values, color=colour, linewidth=1)
     axes.set_title(name, loc="left")
-    axes.grid(visible=True, alpha=0.3)
-    axes.yaxis.set_major_formatter("{x:,.0f}" if "rupees" in name else "{x:.1f}")
+    axes.grid(visible=True, alpha=0.3, color=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(x=0.01)
+    axes.yaxis.set_major_formatter("{x:,.0f}" if "rupees" in name else "{x:g}")
 
 
 def _months(equity: Sequence[EquityPoint]) -> str:
@@ -111,7 +133,7 @@ def _months(equity: Sequence[EquityPoint]) -> str:
             whole *= 1 + (move or 0)
             cells.append(f"<td>{'' if move is None else f'{move * 100:.1f}'}</td>")
         rows.append(f"<tr><td>{year}</td>{''.join(cells)}<td>{(whole - 1) * 100:.1f}</td></tr>")
-    return f"<table>{''.join(rows)}</table>"
+    return f"<div><table>{''.join(rows)}</table></div>"
 
 
 def _figure(name: str, value: object) -> str:

@@ -1,7 +1,7 @@
 """The last closed bars of each symbol: all that a strategy ever sees."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from trading.marketdata.bars import Bar, Step
@@ -40,8 +40,14 @@ class History:
 
     def push(self, step: Step) -> None:
         """Add a step's bars; the oldest beyond the window are forgotten."""
-        for bar in step.bars:
-            self._bars.setdefault(bar.symbol, deque(maxlen=self._window)).append(bar)
+        self.fill(step.bars)
+
+    def fill(self, bars: Iterable[Bar]) -> None:
+        """Add bars, those of a symbol oldest first; what is not newer than its newest is there already."""
+        for bar in bars:
+            kept = self._bars.setdefault(bar.symbol, deque(maxlen=self._window))
+            if not kept or kept[-1].at < bar.at:
+                kept.append(bar)
 
     def market(self, step: Step, window: int) -> Market:
         """What a strategy with a window sees after a step that was pushed last."""

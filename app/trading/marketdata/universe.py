@@ -4,7 +4,8 @@ Membership changes twice a year: a new list is a new file beside the others, nam
 never changes. Columns: symbol, ISIN and series as in NSE's own list of constituents; sector, a coarse group for the
 synthetic market; start price, only its order of magnitude; tick size after the exchange's price bands of April 2025;
 circuit limits in percent of the previous close (10, the dynamic band of shares with derivatives); freeze quantity in
-shares, empty where the exchange's daily security file was not at hand.
+shares, empty for not known and so not enforced: it is in the exchange's daily security file, which is not public (the
+list that is public is of derivatives).
 """
 
 import csv

@@ -16,7 +16,9 @@ from trading.risk.checks import Limits
 from trading.services.bars import BarReader
 from trading.services.books import StrategyBooks
 from trading.services.leader import Reign
+from trading.services.modelwatch import ModelWatch, forget
 from trading.storage import orders, strategies
+from trading.storage.bars import last_bars, saved_step
 from trading.storage.market import Progress, active_progress, decided_step, instruments, save_decided
 from trading.storage.signals import save_signals
 from trading.storage.strategies import StrategyRow
@@ -69,7 +71,7 @@ class _Round:
         self._rows = strategies.strategies(self._connection)
         self._desk = Desk(_built(self._rows), instruments(self._connection))
         self._history = History(self._desk.window)
-        self._first = max(0, progress.step - self._desk.window)
+        self._after = self._warm_up(progress)
         self._decided = decided_step(self._connection, self._feed_id)
         self._signals: dict[tuple[str, str], Decimal] = {}
 
@@ -79,7 +81,7 @@ class _Round:
             for row in self._rows:
                 orders.open_account(self._connection, row.name)
         log.info("deciding", extra={"feed": self._feed_id, "step": self._decided, "strategies": self._names()})
-        with BarReader(cache, self._feed_id, self._first) as reader:
+        with BarReader(cache, self._feed_id, self._after) as reader:
             while not self._reign.done():
                 played = active_progress(self._connection)
                 if played is None or played.feed_id != self._feed_id:
@@ -92,6 +94,15 @@ class _Round:
                     if step := self._read(reader, played.step):
                         self._decide(step)
                 self._reign.alive()
+
+    def _warm_up(self, progress: Progress) -> int:
+        """Fill the history with bars that are kept, of before the step played last; the number of their last step.
+
+        What follows comes from the stream, which need not reach back any further.
+        """
+        kept = saved_step(self._connection, self._feed_id)
+        self._history.fill(last_bars(self._connection, self._feed_id, self._desk.window, progress.at))
+        return max(0, min(kept, progress.step - 1))
 
     def _names(self) -> Sequence[str]:
         return [strategy.name for strategy in self._desk.strategies]
@@ -129,6 +140,7 @@ class _Guarded:
 
     def __init__(self, strategy: Strategy) -> None:
         self._strategy = strategy
+        self._watch = ModelWatch(strategy)
         self._failed = False
 
     @property
@@ -155,6 +167,7 @@ class _Guarded:
         """See `Strategy.targets`; nothing when it fails, which is logged when it begins."""
         try:
             wanted = self._strategy.targets(market)
+            self._watch.look(market)
         except Exception as error:  # a plug-in of somebody else may raise anything
             FAILURES.labels(self.name).inc()
             if not self._failed:
@@ -168,6 +181,7 @@ class _Guarded:
 def _built(rows: Sequence[StrategyRow]) -> list[Strategy]:
     """The enabled strategies, but for those that cannot be made."""
     built: list[Strategy] = []
+    forget()
     for row in rows:
         ENABLED.labels(row.name).set(row.enabled)
         if not row.enabled:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from prometheus_client import Counter, Gauge
@@ -15,6 +15,8 @@ from trading.services.health import OK
 from trading.services.leader import Reign
 from trading.storage.bars import save_bars, saved_step
 from trading.storage.market import activate_feed, played_step
+from trading.storage.strategies import StrategyRow, strategies
+from trading.strategies.registry import DEFAULTS, Instance, window_of
 
 log = logging.getLogger(__name__)
 STEP = Gauge("trading_feed_step", "Number of the last step published", ["source"])
@@ -25,8 +27,7 @@ QUARANTINED = Gauge(
     "trading_feed_quarantined_rows", "Rows of the source that were left out, by what is wrong", ["rule"]
 )
 
-LEAD = 240  # steps played at once, so that most strategies can begin, before the pace sets in
-HISTORY = 1000  # steps before the one played last that stay in the stream: the longest window of a strategy
+HISTORY = 1000  # steps before the one played last that stay in the stream: what an engine reads to whom no bar is kept
 WAIT_S = 1.0
 KEEP_S, KEEP_STEPS = 10.0, 60  # bars are kept so often, at most so many steps in a transaction
 
@@ -46,7 +47,8 @@ class MarketData:
         self._cache = cache
         self._interval_s = 1 / speed
         self._instruments = {i.symbol: i for i in source.instruments}
-        self._at_once = LEAD
+        self._needed = 0  # steps that are played at once, before the pace sets in
+        self._at_once = 0
         self._steps: Iterator[Step] = iter(())
         self._begins = True  # whether the stream begins with the next step
         self._number = 0  # of the step that `_steps` gives next
@@ -61,7 +63,9 @@ class MarketData:
         """Play until done; an absent Redis is waited out."""
         source = self._source
         activate_feed(reign.connection, source.feed_id, source.kind, source.instruments)
-        log.info("feed activated", extra={"feed": source.feed_id, "symbols": len(self._instruments)})
+        self._needed = self._at_once = needed(strategies(reign.connection) or DEFAULTS)
+        facts = {"feed": source.feed_id, "symbols": len(self._instruments), "at_once": self._needed}
+        log.info("feed activated", extra=facts)
         keeper = _Keeper(source, saved_step(reign.connection, source.feed_id))
         due = time.monotonic()
         while not reign.done():
@@ -93,7 +97,7 @@ class MarketData:
         if newest:
             return newest + 1
         self._played = self._ask_played(reign)
-        self._at_once = max(LEAD, self._played)
+        self._at_once = max(self._needed, self._played)
         return max(1, self._played - HISTORY + 1)
 
     def _must_wait(self, reign: Reign, number: int) -> bool:
@@ -147,6 +151,11 @@ class MarketData:
             log.warning("feed waits", extra={"code": trouble})
         self._trouble = trouble
         reign.report(trouble)
+
+
+def needed(known: Sequence[Instance | StrategyRow]) -> int:
+    """Steps after which every strategy on record can trade, so that one that is enabled later need not wait."""
+    return max(window_of(one.kind, one.name, one.parameters) or 0 for one in known)
 
 
 class _Keeper:

@@ -47,13 +47,18 @@ def saved_step(connection: Connection, feed_id: str) -> int:
     return int(row[0]) if row else 0
 
 
-def last_bars(connection: Connection, feed_id: str, count: int) -> list[Bar]:
-    """The newest bars of each symbol of a feed, at most `count` a symbol, oldest first."""
+def last_bars(connection: Connection, feed_id: str, count: int, before: datetime | None = None) -> list[Bar]:
+    """The newest bars of each symbol of a feed, at most `count` a symbol, oldest first.
+
+    Args:
+        before: begin of the first bars that are not wanted any more; None for all that there are.
+    """
     rows = connection.execute(
         f"SELECT {BAR} FROM bar_progress p, instrument i CROSS JOIN LATERAL (SELECT * FROM bar "  # noqa: S608
-        'WHERE symbol = i.symbol AND "interval" = p."interval" ORDER BY at DESC LIMIT %(count)s) b '
+        'WHERE symbol = i.symbol AND "interval" = p."interval" '
+        "AND at < coalesce(%(before)s, 'infinity'::timestamptz) ORDER BY at DESC LIMIT %(count)s) b "
         "WHERE p.feed_id = %(feed)s AND b.source = %(feed)s ORDER BY b.symbol, b.at",
-        {"feed": feed_id, "count": count},
+        {"feed": feed_id, "count": count, "before": before},
     )
     return [Bar(symbol, _ist(at), *figures) for symbol, at, *figures in rows]
 

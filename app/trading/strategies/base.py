@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, NamedTuple, Protocol
+from typing import Annotated, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -58,4 +58,27 @@ class Strategy(Protocol):
 
     def targets(self, market: Market) -> Mapping[str, Target]:
         """What it wants now, by symbol; a symbol that is left out stays as it is."""
+        ...
+
+
+class Fit(NamedTuple):
+    """How well a model suits the market that is traded.
+
+    Attributes:
+        age_days: since the newest bar of its training.
+        is_stale: whether it is too old to be traded by.
+        drift: population stability index by feature; empty while there are too few bars to measure it.
+    """
+
+    age_days: float
+    is_stale: bool
+    drift: Mapping[str, float]
+
+
+@runtime_checkable
+class Modelled(Protocol):
+    """A `Strategy` that trades by a trained model."""
+
+    def fit(self, market: Market) -> Fit | None:
+        """How its model suits the market now; None while it has none."""
         ...

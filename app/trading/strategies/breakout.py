@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -12,7 +12,13 @@ from trading.domain.orders import Product
 from trading.marketdata.bars import Bar
 from trading.marketdata.history import Market
 from trading.strategies.base import Parameters, Share, Target
-from trading.strategies.session import session_bars, since_open
+from trading.strategies.session import OPEN, session_bars, since_open
+
+if TYPE_CHECKING:
+    from trading.backtest.columns import Column, Columns
+    from trading.strategies.arrays import Clock, Codes, Wants
+
+MINUTE = timedelta(minutes=1)
 
 
 class BreakoutParameters(Parameters):
@@ -54,6 +60,34 @@ class OpeningRangeBreakout:
             if target:
                 found[symbol] = target
         return found
+
+    def wants(self, columns: "Columns") -> "Mapping[str, Wants]":
+        """See `Vectorised.wants`."""
+        from trading.strategies.arrays import Clock, each  # here: a backtest needs arrays, an engine does not
+
+        clock, share = Clock.of(columns.times), self.parameters.share
+        return each(columns, (share, -share), lambda column: self._codes(column, clock))
+
+    def _codes(self, column: "Column", clock: "Clock") -> "Codes":
+        import numpy as np
+
+        from trading.strategies.arrays import ASK, SILENT, near, pick
+
+        count, own = len(column.steps), self.parameters
+        high, low = np.full(count, np.nan), np.full(count, np.nan)
+        minutes = clock.minutes[column.steps - 1] - OPEN / MINUTE
+        for day in clock.sessions(column):
+            end = day.start + int(np.searchsorted(minutes[day], own.range_minutes))  # of the opening bars
+            places = np.arange(max(end, self.window - 1), day.stop)
+            begin = np.maximum(places - self.window + 1, day.start) - day.start  # of the window's part of the day
+            places, begin = places[begin < end - day.start], begin[begin < end - day.start]
+            opening = slice(day.start, end)
+            high[places] = np.maximum.accumulate(column.high[opening][::-1])[::-1][begin]
+            low[places] = np.minimum.accumulate(column.low[opening][::-1])[::-1][begin]
+        close, buffer = column.close.astype(float), float(own.buffer)
+        above, below = high * (1 + buffer), low * (1 - buffer)
+        unsure = near(close, above, close) | near(close, below, close)
+        return pick(count, (np.isnan(high), SILENT), (unsure, ASK), (close > above, 0), (close < below, 1))
 
     @property
     def _range(self) -> timedelta:

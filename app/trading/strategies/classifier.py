@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from trading.domain.orders import ZERO, Product
 from trading.marketdata.history import Market
-from trading.strategies.base import Parameters, Share, Target
+from trading.strategies.base import Fit, Parameters, Share, Target
 from trading.strategies.features import SPAN, features, rows
 from trading.strategies.model import Model
 
@@ -72,7 +72,7 @@ class Classifier:
                 found[symbol] = target
         if not found:
             return {}
-        drift = self.drift(market)
+        drift = max(self.drift(market).values(), default=0.0)
         return {} if drift > own.max_drift else {s: _with_drift(target, drift) for s, target in found.items()}
 
     def refusal(self, market: Market) -> str | None:
@@ -85,13 +85,21 @@ class Classifier:
             return "the model has seen these bars in training"
         return f"the model is {age:.1f} days old, the most is {limit}; train it again" if age > limit else None
 
-    def drift(self, market: Market) -> float:
-        """The model's drift over what the market shows; 0 while there is nothing to measure, for a metric too."""
+    def fit(self, market: Market) -> Fit | None:
+        """See `Modelled.fit`."""
+        model = self.parameters.model
+        if model is None:
+            return None
+        age = model.age_days(market.at)
+        return Fit(age, age > self.parameters.max_age_days, self.drift(market))
+
+    def drift(self, market: Market) -> Mapping[str, float]:
+        """The model's drift over what the market shows, by feature; empty while there is nothing to measure."""
         sample: list[Sequence[float]] = []
         for symbol in market.symbols:
             bars = market.bars(symbol)
             sample += [row for _, row in rows(bars, self.parameters.drift_every)] if bars else []
-        return self.parameters.model.drift(sample) if self.parameters.model and sample else 0.0
+        return self.parameters.model.drift(sample) if self.parameters.model and sample else {}
 
     def _target(self, chance: float) -> Target | None:
         own, detail = self.parameters, {"chance": f"{chance:.4f}"}

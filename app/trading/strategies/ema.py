@@ -12,9 +12,8 @@ from trading.marketdata.history import Market
 from trading.strategies.base import Parameters, Share, Target
 
 if TYPE_CHECKING:
-    from trading.backtest.columns import Column, Floats
-
-UNSURE = 1e-9  # relative; floats that are closer to each other are compared exactly
+    from trading.backtest.columns import Column, Columns
+    from trading.strategies.arrays import Codes, Wants
 
 
 class EmaParameters(Parameters):
@@ -69,29 +68,19 @@ class EmaTrend:
         share = self.parameters.share if fast > slow else ZERO
         return Target(share, {"fast": f"{fast:.4f}", "slow": f"{slow:.4f}"})
 
-    def signals(self, column: "Column") -> "Floats":
-        """See `trading.backtest.moments.Vectorised`: the averages as sums with fixed weights over the window."""
-        import numpy as np  # here: a backtest needs it, an engine does not
+    def wants(self, columns: "Columns") -> "Mapping[str, Wants]":
+        """See `Vectorised.wants`: the averages as sums with fixed weights over the window."""
+        from trading.strategies.arrays import each  # here: a backtest needs arrays, an engine does not
 
-        closes, own = column.closes, self.parameters
-        shares = np.full(len(closes), np.nan)
-        if len(closes) < self.window:
-            return shares
-        fast, slow = (np.convolve(closes, self._weights(span)[::-1], "valid") for span in (own.fast, own.slow))
+        return each(columns, (self.parameters.share, ZERO), self._codes)
+
+    def _codes(self, column: "Column") -> "Codes":
+        from trading.strategies.arrays import ASK, average, near, pick
+
+        own = self.parameters
+        fast, slow = (average(column.closes, span, 2 / (span + 1), self.window) for span in (own.fast, own.slow))
         apart, band = fast - slow, slow * float(own.band)
-        speaks = np.abs(apart) > band
-        shares[self.window - 1 :] = np.where(speaks, np.where(apart > 0, float(own.share), 0.0), np.nan)
-        for index in np.flatnonzero(np.abs(np.abs(apart) - band) <= slow * UNSURE) + self.window - 1:
-            target = self.target([column.price(place) for place in range(index - self.window + 1, index + 1)])
-            shares[index] = np.nan if target is None else float(target.share)
-        return shares
-
-    def _weights(self, span: int) -> list[float]:
-        """What each close of a window counts in the average, oldest first."""
-        window = self.window
-        alpha = 2 / (span + 1)
-        begin = [(1 - alpha) ** (window - span) / span] * span
-        return begin + [alpha * (1 - alpha) ** (window - 1 - place) for place in range(span, window)]
+        return pick(len(column.steps), (near(abs(apart), band, slow), ASK), (apart > band, 0), (apart < -band, 1))
 
 
 def ema(values: Sequence[Decimal], span: int) -> Decimal:

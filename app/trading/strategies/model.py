@@ -77,12 +77,12 @@ class Model(BaseModel):
             score += (value - mean) / scale * weight
         return 1 / (1 + exp(-max(-500.0, min(500.0, score))))
 
-    def drift(self, rows: Sequence[Sequence[float]]) -> float:
-        """How far the features have moved since training: the largest of their population stability indices.
+    def drift(self, rows: Sequence[Sequence[float]]) -> dict[str, float]:
+        """How far each feature has moved since training: its population stability index.
 
         Below 0.1 is customarily taken for none, above 0.25 for much.
         """
-        return max(stability(self.edges[number], [row[number] for row in rows]) for number in range(len(NAMES)))
+        return {name: stability(self.edges[n], [row[n] for row in rows]) for n, name in enumerate(NAMES)}
 
     def age_days(self, at: datetime) -> float:
         """Days since the newest bar of its training."""

@@ -3,13 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
 
 from trading.domain.orders import ZERO, Product
 from trading.marketdata.history import Market
 from trading.strategies.base import Parameters, Target
+
+if TYPE_CHECKING:
+    from trading.backtest.columns import Columns
+    from trading.strategies.arrays import Wants
 
 
 class MomentumParameters(Parameters):
@@ -66,4 +70,32 @@ class CrossSectionalMomentum:
                 found[symbol] = Target(own.share / own.keep, detail)
             elif rank > own.keep:
                 found[symbol] = Target(ZERO, detail)
+        return found
+
+    def wants(self, columns: "Columns") -> "Mapping[str, Wants]":
+        """See `Vectorised.wants`: a table of rises, steps by symbols, ranked row by row."""
+        import numpy as np  # here: a backtest needs arrays, an engine does not
+
+        from trading.strategies.arrays import ASK, Wants, near, pick
+
+        own, symbols = self.parameters, sorted(columns.columns)
+        if len(symbols) <= own.keep:
+            return {}
+        rises = np.full((len(columns.times), len(symbols)), np.nan)
+        for number, symbol in enumerate(symbols):
+            column = columns.columns[symbol]
+            if len(column.steps) > own.lookback:
+                later, last = column.closes[own.lookback - own.skip :], column.steps[own.lookback :]
+                rises[last - 1, number] = later[: len(last)] / column.closes[: len(last)] - 1
+        order = np.argsort(-rises, axis=1, kind="stable")  # equals by symbol, and what cannot be compared last
+        ranks = np.argsort(order, axis=1)
+        ranked = np.take_along_axis(rises, order, axis=1)
+        enough = ~np.isnan(ranked[:, own.keep])
+        edges = [near(ranked[:, n - 1], ranked[:, n], 1 + abs(ranked[:, n])) for n in (own.buy, own.keep)]
+        unsure, found = edges[0] | edges[1], {}
+        for number, symbol in enumerate(symbols):
+            at = columns.columns[symbol].steps - 1
+            speaks, rank = enough[at] & ~np.isnan(rises[at, number]), ranks[at, number]
+            cases = (speaks & (rank < own.buy), 0), (speaks & (rank >= own.keep), 1)
+            found[symbol] = Wants((own.share / own.keep, ZERO), pick(len(at), (speaks & unsure[at], ASK), *cases))
         return found

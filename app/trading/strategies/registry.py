@@ -135,6 +135,14 @@ def build(kind: str, name: str, parameters: Mapping[str, object]) -> Strategy:
     return kind_of(kind).make(name, check_parameters(kind, parameters))
 
 
+def window_of(kind: str, name: str, parameters: Mapping[str, object]) -> int | None:
+    """Closed bars of a symbol that a strategy needs before it trades it; None when it cannot be made."""
+    try:
+        return build(kind, name, parameters).window
+    except TradingError:
+        return None
+
+
 def _line(kind: str, model: type[Parameters], detail: Any) -> str:  # noqa: ANN401 - Pydantic's ErrorDetails
     field = ".".join(map(str, detail["loc"]))
     known = ", ".join(model.model_fields)

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from math import sqrt
 from statistics import fmean
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from trading.domain.orders import ZERO, Product
 from trading.marketdata.history import Market
 from trading.strategies.base import Parameters, Share, Target
+
+if TYPE_CHECKING:
+    from trading.backtest.columns import Column, Columns
+    from trading.strategies.arrays import Codes, Wants
 
 FLAT_RSI = 50.0  # where nothing moved, neither side is stronger
 
@@ -50,6 +54,30 @@ class BollingerReversion:
             if target:
                 found[symbol] = target
         return found
+
+    def wants(self, columns: "Columns") -> "Mapping[str, Wants]":
+        """See `Vectorised.wants`."""
+        from trading.strategies.arrays import each  # here: a backtest needs arrays, an engine does not
+
+        return each(columns, (self.parameters.share, ZERO), self._codes)
+
+    def _codes(self, column: "Column") -> "Codes":
+        import numpy as np
+
+        from trading.strategies.arrays import ASK, average, near, pick, rolling
+
+        own, closes, window = self.parameters, column.closes, self.window
+        last, recent = closes[window - 1 :], closes[window - own.period :]
+        mean = rolling(recent, own.period, lambda rows: rows.mean(axis=1))
+        lower = mean - own.width * rolling(recent, own.period, lambda rows: rows.std(axis=1))
+        moves = np.diff(closes)
+        up, down = (
+            average(np.maximum(side, 0.0), own.rsi_period, 1 / own.rsi_period, window - 1) for side in (moves, -moves)
+        )
+        strength = np.divide(100 * up, up + down, out=np.full(len(up), FLAT_RSI), where=up + down > 0)
+        low, weak = last < lower, strength < own.oversold
+        unsure = near(last, mean, last) | near(last, lower, last) | (low & near(strength, own.oversold, 100.0))
+        return pick(len(closes), (unsure, ASK), (last >= mean, 1), (low & weak, 0))
 
     def _target(self, closes: Sequence[float]) -> Target | None:
         own = self.parameters

@@ -19,11 +19,24 @@ session ends.
 Nothing here is a promise of profit: the kinds are customary ones, the defaults are customary values, and the market
 that is shipped is synthetic. This page is made by `python -m trading.strategies.table`; a test holds it current.
 
+`window` is how many closed bars of a symbol a strategy needs before it trades it. At the start the market data role
+plays at once as many steps as the hungriest strategy on record needs, enabled or not, and the engine takes its history
+from the bars that are kept in PostgreSQL: one that is enabled later trades at the next step. Where bars are missing
+all the same, `bars_missing` of `GET /v1/strategies/NAME` says how many.
+
 A new database begins with these, the enabled one trading:
 
 """
 
 TAIL = """
+## In arrays
+
+In a backtest a strategy need not be asked bar by bar: one that has `wants` says in arrays, of all bars at once, which
+of its few shares it wants after each. Floats that lie too near a threshold leave a bar open, and there the strategy
+itself is asked; so both ways place the same orders, which a test holds for every kind, on random and on real bars.
+These can: {arrays}. The classifier cannot: at every bar
+the drift of its features over all symbols decides whether it may trade, and nearly every bar would be left open.
+
 ## Your own
 
 A package adds a kind under the entry-point group `trading.strategies`; the object is a `Kind` of
@@ -39,6 +52,14 @@ follows, with a gap of the horizon between. The artefact is JSON: weights, train
 folds' accuracy beside the base rate, and a SHA-256 over all of it. It is a parameter like any other, whole, so it is
 checked when it is set, it is in the record of changes, and no process reads a file that somebody else may have changed.
 
+It says in its metrics how well the model still suits, at most every fifteen seconds:
+
+| Metric of the engine role | |
+| --- | --- |
+| `trading_strategy_feature_drift{strategy,feature}` | population stability index; above 0.25 is customarily much |
+| `trading_strategy_model_age_days{strategy}` | days from the newest bar of the training to the market's time |
+| `trading_strategy_model_stale{strategy}` | 1 when it is older than `max_age_days` and stands still |
+
 It refuses to trade with no model, on bars that the model has seen, when the model is older than `max_age_days`, and
 when the largest population stability index of its features is above `max_drift`. A model whose digest, schema or
 features do not match is refused when the strategy is made. Beta: what its parameters mean may still change.
@@ -49,7 +70,12 @@ def page() -> str:
     """The document."""
     names = ["| Name | Kind | |", "| --- | --- | --- |"]
     names += [f"| `{i.name}` | `{i.kind}` | {'enabled' if i.enabled else ''} |".replace("  |", " |") for i in DEFAULTS]
-    return HEAD + "\n".join([*names, *(_section(kind) for kind in OURS)]) + "\n" + TAIL
+    return HEAD + "\n".join([*names, *(_section(kind) for kind in OURS)]) + "\n" + _tail()
+
+
+def _tail() -> str:
+    names = [f"`{kind.name}`" for kind in OURS if hasattr(kind.make("example", kind.parameters()), "wants")]
+    return TAIL.replace("{arrays}", f"{', '.join(names[:-1])} and {names[-1]}")
 
 
 def _section(kind: Kind) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import sqrt
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,12 @@ from trading.marketdata.bars import Bar
 from trading.marketdata.history import Market
 from trading.strategies.base import Parameters, Share, Target
 from trading.strategies.session import session_bars
+
+if TYPE_CHECKING:
+    from trading.backtest.columns import Column, Columns
+    from trading.strategies.arrays import Clock, Codes, Wants
+
+NOISE = 1e-6  # part of a session's whole variation below which what is left of it is not trusted
 
 
 class VwapParameters(Parameters):
@@ -57,6 +63,40 @@ class VwapReversion:
             if target:
                 found[symbol] = target
         return found
+
+    def wants(self, columns: "Columns") -> "Mapping[str, Wants]":
+        """See `Vectorised.wants`."""
+        from trading.strategies.arrays import Clock, each  # here: a backtest needs arrays, an engine does not
+
+        clock, share = Clock.of(columns.times), self.parameters.share
+        return each(columns, (ZERO, share, -share), lambda column: self._codes(column, clock))
+
+    def _codes(self, column: "Column", clock: "Clock") -> "Codes":
+        import numpy as np
+
+        from trading.strategies.arrays import ASK, SILENT, near, pick
+
+        own, count = self.parameters, len(column.steps)
+        price, volume = (column.high + column.low + column.close) / 300, column.volume.astype(float)
+        distance, speaks, flat = np.full(count, np.nan), np.zeros(count, bool), np.zeros(count, bool)
+        for day in clock.sessions(column):
+            places = np.arange(day.start, day.stop)
+            begin = np.maximum(places - self.window + 1, day.start) - day.start
+            apart, weights = price[day] - price[day.start], volume[day]  # small numbers, so that sums stay exact
+            powers = np.cumsum([weights, weights * apart, weights * apart**2], axis=1)
+            before = np.where(begin > 0, powers[:, begin - 1], 0.0)
+            traded, first, second = powers - before
+            can = (places >= self.window - 1) & (places - day.start - begin + 1 >= own.least_bars) & (traded > 0)
+            mean, square = (np.divide(sums, traded, out=np.zeros(len(sums)), where=can) for sums in (first, second))
+            variance = square - mean**2
+            # Where sums have cancelled each other out, floats say nothing.
+            clear = can & (variance > NOISE * np.maximum.accumulate(apart**2))
+            last = column.closes[day] - price[day.start] - mean
+            distance[day], speaks[day], flat[day] = last / np.sqrt(np.where(clear, variance, 1.0)), can, ~clear
+        away = abs(distance)
+        unsure = flat | near(away, own.leave, 1 + own.leave, NOISE) | near(away, own.entry, own.entry, NOISE)
+        cases = (away <= own.leave, 0), (distance <= -own.entry, 1), (distance >= own.entry, 2)
+        return pick(count, (~speaks, SILENT), (unsure, ASK), *cases)
 
     def _target(self, today: Sequence[Bar]) -> Target | None:
         own, traded = self.parameters, sum(bar.volume for bar in today)

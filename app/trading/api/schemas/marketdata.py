@@ -43,7 +43,9 @@ class SymbolOut(Model):
     lot_size: int
     isin: str | None
     series: str
-    freeze_quantity: int | None = Field(description="The most shares that the exchange takes in one order.")
+    freeze_quantity: int | None = Field(
+        description="The most shares that the exchange takes in one order; null: not known, so not enforced."
+    )
     lower_band_percent: Percent | None
     upper_band_percent: Percent | None
 

@@ -14,11 +14,17 @@ STRATEGY = {
     "parameters": {"fast": 10, "slow": 30},
     "version": 1,
     "algo_id": None,
+    "window": 120,
+    "bars_missing": 0,
 }
 
 
 class StrategyOut(Model):
-    """A strategy; `version` grows with every change of it."""
+    """A strategy; `version` grows with every change of it.
+
+    `window` is how many closed bars of a symbol it needs before it trades it, `bars_missing` how many the market has
+    yet to play until then; both are null for one that cannot be made.
+    """
 
     model_config = example(**STRATEGY)
 
@@ -28,6 +34,8 @@ class StrategyOut(Model):
     parameters: dict[str, Any]
     version: int
     algo_id: str | None = Field(description="The exchange's tag, without which no LIVE order of it is sent.")
+    window: int | None
+    bars_missing: int | None
 
 
 class StrategyList(Page):
