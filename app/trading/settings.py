@@ -55,6 +55,7 @@ class Settings:
     Attributes:
         postgres_hosts: every member, in any order; the writable one is found by asking.
         postgres_user: the login is `<user>_<slot>`.
+        standby_wait_ms: that a list waits for a standby that is behind, before the primary answers; 0 never asks one.
         feed_source: `synthetic`, or the path of a CSV or Parquet file.
         feed_speed: bars of each symbol played a second.
         feed_quarantine: whether corrupt rows of a file are left out and counted; otherwise the file is refused.
@@ -70,6 +71,7 @@ class Settings:
     postgres_hosts: tuple[Address, ...]
     postgres_database: str
     postgres_user: str
+    standby_wait_ms: int
     redis_sentinels: tuple[Address, ...]
     redis_master: str
     redis_user: str
@@ -98,6 +100,7 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         postgres_hosts=reader.get("POSTGRES_HOSTS", _addresses, None),
         postgres_database=reader.get("POSTGRES_DATABASE", _text, "trading"),
         postgres_user=reader.get("POSTGRES_USER", _text, "trading"),
+        standby_wait_ms=reader.get("STANDBY_WAIT_MS", _wait_ms, "50"),
         redis_sentinels=reader.get("REDIS_SENTINELS", _addresses, None),
         redis_master=reader.get("REDIS_MASTER", _text, "trading"),
         redis_user=reader.get("REDIS_USER", _text, "trading"),
@@ -166,6 +169,12 @@ def _addresses(text: str) -> tuple[Address, ...]:
             raise ValueError("must be host:port, separated by commas, such as postgres-0.postgres-repl:5432")
         found.append((host, int(port)))
     return tuple(found)
+
+
+def _wait_ms(text: str) -> int:
+    if not text.isdecimal() or int(text) > 1000:
+        raise ValueError("must be 0 to 1000 milliseconds, such as 50; 0 leaves every read to the primary")
+    return int(text)
 
 
 def _speed(text: str) -> Decimal:

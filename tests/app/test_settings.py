@@ -31,6 +31,8 @@ def test_defaults() -> None:
     ("name", "value", "message"),
     [
         ("POSTGRES_HOSTS", "a", "TRADING_POSTGRES_HOSTS=a: must be host:port"),
+        ("STANDBY_WAIT_MS", "1001", "TRADING_STANDBY_WAIT_MS=1001: must be 0 to 1000 milliseconds"),
+        ("STANDBY_WAIT_MS", "-1", "TRADING_STANDBY_WAIT_MS=-1: must be 0 to 1000 milliseconds"),
         ("REDIS_SENTINELS", "a:0", "TRADING_REDIS_SENTINELS=a:0: must be host:port"),
         ("FEED_SPEED", "fast", "TRADING_FEED_SPEED=fast: not a decimal number; give bars per second"),
         ("FEED_SPEED", "0", "TRADING_FEED_SPEED=0: must be above 0"),

@@ -86,6 +86,7 @@ class Postgres:
         self._options = POSTGRES_OPTIONS | dict(options or {})
         self._standby: subprocess.Popen[bytes] | None = None
         self.port = free_port()
+        self.standby_port = 0
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(mode=0o700)
         shutil.chown(folder, USER, USER)
@@ -108,12 +109,34 @@ class Postgres:
         copy = self._folder / "standby"
         place = ("-h", str(self._folder), "-p", str(self.port), "-U", "postgres")
         self._run("pg_basebackup", *place, "-D", str(copy), "--write-recovery-conf", "--checkpoint=fast", "--no-sync")
-        options = self._options | {"port": str(free_port()), "cluster_name": "standby"}
-        self._standby = self._serve("standby", options)
+        self.standby_port = free_port()
+        self.start_standby()
         with self.admin() as admin:
             admin.execute("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
             admin.execute("SELECT pg_reload_conf()")
         eventually(self._is_replicated, 20, "the standby is synchronous")
+
+    def start_standby(self) -> None:
+        """Start the standby that `replicate` has made."""
+        options = self._options | {"port": str(self.standby_port), "cluster_name": "standby"}
+        self._standby = self._serve("standby", options)
+
+    def stop_standby(self) -> None:
+        """Stop the standby; the primary no longer waits for it."""
+        with self.admin() as admin:
+            admin.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            admin.execute("SELECT pg_reload_conf()")
+        if self._standby:
+            self._standby.send_signal(signal.SIGINT)
+            self._standby.wait(timeout=20)
+
+    def fail_over(self, sig: signal.Signals) -> None:
+        """End the primary by a signal and make the standby the primary."""
+        if self._process:
+            self._process.send_signal(sig)
+            self._process.wait(timeout=20)
+        with self.admin(on_standby=True) as admin:
+            admin.execute("SELECT pg_promote()")
 
     def stop(self, sig: signal.Signals = signal.SIGINT) -> None:
         """Stop at once; SIGINT ends all sessions, SIGQUIT is a crash."""
@@ -122,11 +145,10 @@ class Postgres:
                 process.send_signal(sig)
                 process.wait(timeout=20)
 
-    def admin(self, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
+    def admin(self, database: str = "postgres", *, on_standby: bool = False) -> psycopg.Connection[tuple[object, ...]]:
         """A superuser's session over the local socket."""
-        return psycopg.connect(
-            host=str(self._folder), port=self.port, user="postgres", dbname=database, autocommit=True
-        )
+        port = self.standby_port if on_standby else self.port
+        return psycopg.connect(host=str(self._folder), port=port, user="postgres", dbname=database, autocommit=True)
 
     def create(self, database: str) -> None:
         """Make an empty database that belongs to the owner role."""

@@ -109,7 +109,7 @@ def change_user(name: str, json_data: ChangeUser) -> UserOut:
 def list_audit(query_data: AuditQuery) -> AuditList:
     """List changes of access, newest first. `trading audit` proves that none was altered."""
     limit = query_data.limit
-    links = dependencies().database.run(
+    links = dependencies().database.look(
         lambda connection: audit.newest(connection, before=query_data.cursor, limit=limit)
     )
     return AuditList(

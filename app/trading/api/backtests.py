@@ -61,7 +61,7 @@ def submit_backtest(json_data: SubmitBacktest) -> Response:
 def list_backtests(query_data: BacktestQuery) -> BacktestList:
     """List backtests, newest first."""
     page, status = paging.asked(query_data, paging.time, paging.uuid), query_data.status
-    found = dependencies().database.run(lambda connection: listings.backtests(connection, page, status=status))
+    found = dependencies().database.look(lambda connection: listings.backtests(connection, page, status=status))
     rows, cursor = paging.shown(found, query_data, lambda row: (row.submitted_at, row.id))
     return BacktestList(backtests=[_out(row) for row in rows], next_cursor=cursor)
 
@@ -88,7 +88,7 @@ def get_backtest_result(backtest_id: UUID) -> BacktestResult:
             refuse(HTTPStatus.CONFLICT, "BACKTEST_NOT_DONE", f"the backtest is {row.status}")
         return BacktestResult(id=backtest_id, result=result)
 
-    return dependencies().database.run(work)
+    return dependencies().database.look(work)
 
 
 def _found(connection: Connection, backtest_id: UUID) -> listings.BacktestRow:

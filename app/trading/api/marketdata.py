@@ -48,7 +48,7 @@ def list_symbols(query_data: SymbolQuery) -> SymbolList:
     """List what can be traded, by symbol."""
     page = paging.asked(query_data, paging.text)
     prefix = query_data.prefix
-    found = dependencies().database.run(lambda connection: listings.instruments(connection, page, prefix=prefix))
+    found = dependencies().database.look(lambda connection: listings.instruments(connection, page, prefix=prefix))
     rows, cursor = paging.shown(found, query_data, lambda row: (row.symbol,))
     return SymbolList(symbols=[SymbolOut.of(row) for row in rows], next_cursor=cursor)
 
@@ -129,7 +129,7 @@ def list_bars(symbol: str, query_data: BarQuery) -> BarList:
     def key(bar: Bar) -> tuple[datetime]:
         return (bar.at,)
 
-    rows, cursor = paging.shown(dependencies().database.run(work), query_data, key)
+    rows, cursor = paging.shown(dependencies().database.look(work), query_data, key)
     bars = [BarOut.of(row) for row in rows]
     return BarList(symbol=symbol, interval=query_data.interval, bars=bars, next_cursor=cursor)
 

@@ -144,7 +144,7 @@ def list_orders(query_data: OrderQuery) -> OrderList:
         "strategy_id": query_data.strategy_id,
         "is_open": query_data.is_open,
     }
-    found = dependencies().database.run(lambda connection: queries.orders(connection, page, **filters))
+    found = dependencies().database.look(lambda connection: queries.orders(connection, page, **filters))
     rows, cursor = paging.shown(found, query_data, lambda row: (row.number,))
     return OrderList(orders=[OrderOut.of(row) for row in rows], next_cursor=cursor)
 
@@ -213,7 +213,7 @@ def list_order_events(order_id: UUID, query_data: PageQuery) -> EventList:
         _own(connection, order_id)
         return queries.events(connection, order_id, page)
 
-    rows, cursor = paging.shown(dependencies().database.run(work), query_data, lambda row: (row.seq,))
+    rows, cursor = paging.shown(dependencies().database.look(work), query_data, lambda row: (row.seq,))
     return EventList(events=[EventOut.of(row) for row in rows], next_cursor=cursor)
 
 
@@ -225,7 +225,7 @@ def list_trades(query_data: TradeQuery) -> TradeList:
     """List trades, newest first."""
     page = paging.asked(query_data, paging.time, paging.uuid, paging.number)
     filters = {"account": mine(query_data.account), "symbol": query_data.symbol, "id": query_data.order_id}
-    found = dependencies().database.run(lambda connection: queries.trades(connection, page, **filters))
+    found = dependencies().database.look(lambda connection: queries.trades(connection, page, **filters))
     rows, cursor = paging.shown(found, query_data, lambda row: (row.recorded_at, row.order_id, row.seq))
     return TradeList(trades=[TradeOut.of(row) for row in rows], next_cursor=cursor)
 

@@ -40,7 +40,7 @@ blueprint = APIBlueprint("portfolio", __name__, tag="portfolio")
 def list_accounts(query_data: PageQuery) -> AccountList:
     """List the accounts that you may use."""
     page, own = paging.asked(query_data, paging.text), principal().accounts
-    found = dependencies().database.run(lambda connection: listings.accounts(connection, page, own))
+    found = dependencies().database.look(lambda connection: listings.accounts(connection, page, own))
     names, cursor = paging.shown(found, query_data, lambda name: (name,))
     return AccountList(accounts=list(names), next_cursor=cursor)
 
@@ -81,7 +81,7 @@ def list_pnl(query_data: PnlQuery) -> PnlList:
         must_exist(connection, account)
         return queries.positions(connection, page, account=account), listings.last_prices(connection)
 
-    found, prices = dependencies().database.run(work)
+    found, prices = dependencies().database.look(work)
     rows, cursor = paging.shown(found, query_data, lambda row: (row.account, row.symbol, row.product))
     return PnlList(positions=[_pnl(row, prices) for row in rows], next_cursor=cursor)
 
@@ -105,7 +105,7 @@ def list_equity(query_data: EquityQuery) -> EquityList:
             newest_first=query_data.first is Order.NEWEST,
         )
 
-    points, cursor = paging.shown(dependencies().database.run(work), query_data, lambda point: (point.at,))
+    points, cursor = paging.shown(dependencies().database.look(work), query_data, lambda point: (point.at,))
     return EquityList(points=[EquityOut(**point._asdict()) for point in points], next_cursor=cursor)
 
 
@@ -151,7 +151,7 @@ def _valuation(account: str) -> tuple[Decimal, Valuation]:
         must_exist(connection, account)
         return listings.capital(connection, account) or ZERO, valuation(connection, account)
 
-    return dependencies().database.run(work)
+    return dependencies().database.look(work)
 
 
 def _pnl(row: queries.PositionRow, prices: listings.LastPrices) -> PnlOut:

@@ -32,7 +32,7 @@ def list_positions(query_data: PositionQuery) -> PositionList:
     """List positions."""
     page = paging.asked(query_data, paging.text, paging.text, paging.text)
     filters = {"account": mine(query_data.account), "symbol": query_data.symbol, "is_open": query_data.is_open}
-    found = dependencies().database.run(lambda connection: queries.positions(connection, page, **filters))
+    found = dependencies().database.look(lambda connection: queries.positions(connection, page, **filters))
     rows, cursor = paging.shown(found, query_data, lambda row: (row.account, row.symbol, row.product))
     return PositionList(positions=[PositionOut.of(row) for row in rows], next_cursor=cursor)
 

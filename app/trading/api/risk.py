@@ -70,7 +70,7 @@ def set_state(json_data: SetState) -> StateOut:
 def list_state_changes(query_data: StateChangeQuery) -> StateChangeList:
     """List the changes of the kill switch, newest first."""
     page = paging.asked(query_data, paging.number)
-    found = dependencies().database.run(lambda connection: listings.state_changes(connection, page))
+    found = dependencies().database.look(lambda connection: listings.state_changes(connection, page))
     rows, cursor = paging.shown(found, query_data, lambda row: (row.seq,))
     return StateChangeList(changes=[StateChangeOut(**row._asdict()) for row in rows], next_cursor=cursor)
 

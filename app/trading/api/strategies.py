@@ -48,7 +48,7 @@ T = TypeVar("T")
 def list_strategies(query_data: PageQuery) -> StrategyList:
     """List strategies by name."""
     page = paging.asked(query_data, paging.text)
-    found, played = dependencies().database.run(
+    found, played = dependencies().database.look(
         lambda connection: (listings.strategies(connection, page), _played(connection))
     )
     rows, cursor = paging.shown(found, query_data, lambda row: (row.name,))
@@ -193,14 +193,15 @@ def get_performance(name: str) -> PerformanceOut:
     return _of(name, work)
 
 
-def _of(name: str, work: Callable[[Connection, StrategyRow], T]) -> T:
+def _of(name: str, work: Callable[[Connection, StrategyRow], T], *, writes: bool = False) -> T:
     def run(connection: Connection) -> T:
         row = find(connection, name) if name.isprintable() else None
         if row is None:
             refuse(HTTPStatus.NOT_FOUND, "STRATEGY_NOT_FOUND", "there is no such strategy")
         return work(connection, row)
 
-    return dependencies().database.run(run)
+    database = dependencies().database
+    return database.run(run) if writes else database.look(run)
 
 
 def _change(
@@ -221,7 +222,7 @@ def _change(
             changed = change(connection, row.name, enabled, parameters, who, reason, version, algo_id)
             return _out(changed, _played(connection))
 
-    return _of(name, work)
+    return _of(name, work, writes=True)
 
 
 def must_suit(kind: str, parameters: Mapping[str, object], field: str) -> None:

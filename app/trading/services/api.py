@@ -20,6 +20,7 @@ from trading.services.logs import configure
 from trading.settings import Settings
 from trading.storage.connection import logins
 from trading.storage.database import Database
+from trading.storage.standbys import Standbys
 
 THREADS = 12  # of which streams of quotes keep four at most
 CONNECTIONS = 4
@@ -70,7 +71,11 @@ class ApiServer(BaseApplication):  # type: ignore[misc]
         folder = self._settings.credentials_dir
         postgres, redis, keys, tokens = (MountedCredential(folder, kind) for kind in KINDS)
         name = f"trading-api {socket.gethostname()}"
-        self._database = Database(logins(self._settings, postgres, name), max_size=CONNECTIONS)
+        login = logins(self._settings, postgres, name)
+        wait_s = self._settings.standby_wait_ms / 1000
+        has_standbys = wait_s > 0 and len(self._settings.postgres_hosts) > 1
+        standbys = Standbys(login, max_size=CONNECTIONS, wait_s=wait_s) if has_standbys else None
+        self._database = Database(login, max_size=CONNECTIONS, standbys=standbys)
         self._cache = Cache(self._settings, redis)
         self._watch = CredentialWatch(
             [

@@ -11,6 +11,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from trading.storage.connection import Connection, Logins
 from trading.storage.errors import CommitUnconfirmed, StorageUnavailable
+from trading.storage.standbys import READS, NoStandby, Standbys, position
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -33,9 +34,11 @@ class Database:
 
     Args:
         max_size: connections at most; one is kept open.
+        standbys: who may answer what is asked by `look`; opened and closed with it.
     """
 
-    def __init__(self, logins: Logins, *, max_size: int) -> None:
+    def __init__(self, logins: Logins, *, max_size: int, standbys: Standbys | None = None) -> None:
+        self._standbys = standbys
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             connection_class=Connection,
             kwargs={"logins": logins},
@@ -50,14 +53,20 @@ class Database:
     def open(self) -> None:
         """Start to connect; does not wait."""
         self._pool.open()
+        if self._standbys:
+            self._standbys.open()
 
     def close(self) -> None:
         """Close all connections."""
         self._pool.close()
+        if self._standbys:
+            self._standbys.close()
 
     def drain(self) -> None:
         """Replace every connection: idle ones now, busy ones when they come back. Nobody's query fails."""
         self._pool.drain()
+        if self._standbys:
+            self._standbys.drain()
 
     def run(self, work: Callable[[Connection], T], *, deadline_s: float = DEADLINE_S) -> T:
         """The result of `work(connection)`, tried again while the database is away.
@@ -92,6 +101,18 @@ class Database:
         if doubt:
             raise CommitUnconfirmed("the database went away during a write; repeat it with the same id") from cause
         raise StorageUnavailable("PostgreSQL has no writable member at the moment; try again") from cause
+
+    def look(self, work: Callable[[Connection], T]) -> T:
+        """As `run`, for lists and reports: on a standby when one has all that the primary has at this moment.
+
+        `work` must only read, and not lock.
+        """
+        if self._standbys:
+            if not self._standbys.are_left_alone():
+                with suppress(NoStandby):
+                    return self._standbys.run(work, self.run(position))
+            READS.labels("primary").inc()
+        return self.run(work)
 
     def read(self, sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Rows of one query; raises as `run`."""

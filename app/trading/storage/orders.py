@@ -18,7 +18,6 @@ from trading.domain.events import (
     ModifyRejected,
     ModifyRequested,
     OrderEvent,
-    from_payload,
     to_payload,
 )
 from trading.domain.lifecycle import apply, fold, start
@@ -38,6 +37,7 @@ from trading.portfolio.positions import Position, book
 from trading.risk.checks import Denial, Limits, check, check_change
 from trading.storage.connection import Connection
 from trading.storage.errors import AccountNotFound, ClientOrderIdReused, OrderBusy, OrderNotFound, OrderOver
+from trading.storage.orderevents import events_of
 from trading.storage.riskcontext import OPEN, risk_context, take_slot
 
 REQUEST = (
@@ -48,7 +48,6 @@ STATE = (
     "status, seq, filled_quantity, filled_value, accepted_at, reason, "
     "modified_quantity, modified_limit_price, modified_trigger_price"
 )
-EVENTS_OF = "order_id = %(order_id)s AND day = (SELECT day FROM orders WHERE id = %(order_id)s)"  # of one partition
 
 
 def open_account(connection: Connection, account: str) -> None:
@@ -222,15 +221,7 @@ def _lock_account(connection: Connection, account: str) -> None:
 
 
 def _advance(connection: Connection, order: Order) -> Order:
-    return reduce(apply, _events(connection, order.order_id, after=order.seq), order)
-
-
-def _events(connection: Connection, order_id: UUID, *, after: int = 0) -> list[OrderEvent]:
-    rows = connection.execute(
-        f"SELECT kind, payload FROM order_event WHERE {EVENTS_OF} AND seq > %(seq)s ORDER BY seq",  # noqa: S608
-        {"order_id": order_id, "seq": after},
-    )
-    return [from_payload(kind, payload) for kind, payload in rows]
+    return reduce(apply, events_of(connection, order.order_id, after=order.seq), order)
 
 
 def find(connection: Connection, order_id: UUID) -> Order | None:
@@ -250,7 +241,7 @@ def replay_open(connection: Connection) -> list[Order]:
 
 def replay(connection: Connection, row: Order) -> Order:
     """The same order folded from its events; raises IllegalTransition when they say something else than the row."""
-    order = fold(row.request, _events(connection, row.order_id))
+    order = fold(row.request, events_of(connection, row.order_id))
     if _state(order) != _state(row):
         raise IllegalTransition(f"order {row.order_id}: its events and its row disagree; trading on it is refused")
     return order

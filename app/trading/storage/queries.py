@@ -9,7 +9,8 @@ from trading.domain.events import Filled, from_payload
 from trading.domain.orders import Order
 from trading.portfolio.positions import Position
 from trading.storage.connection import Connection
-from trading.storage.orders import EVENTS_OF, REQUEST, STATE, order_of
+from trading.storage.orderevents import day_of
+from trading.storage.orders import REQUEST, STATE, order_of
 from trading.storage.paging import Page, all_of, conditions
 from trading.storage.riskcontext import OPEN
 
@@ -84,9 +85,9 @@ def orders(connection: Connection, page: Page, **filters: Any) -> list[OrderRow]
 def events(connection: Connection, order_id: UUID, page: Page) -> list[EventRow]:
     """The events of an order, oldest first."""
     rows = connection.execute(
-        "SELECT seq, kind, recorded_at, payload FROM order_event "  # noqa: S608
-        f"WHERE {EVENTS_OF} AND seq > %(seq)s ORDER BY seq LIMIT %(limit)s",
-        {"seq": 0} | page.values("seq") | {"order_id": order_id},
+        "SELECT seq, kind, recorded_at, payload FROM order_event "
+        "WHERE order_id = %(order_id)s AND day = %(day)s AND seq > %(seq)s ORDER BY seq LIMIT %(limit)s",
+        {"seq": 0} | page.values("seq") | {"order_id": order_id, "day": day_of(connection, order_id)},
     )
     return [EventRow(*row) for row in rows]
 
