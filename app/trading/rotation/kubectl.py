@@ -10,7 +10,7 @@ from typing import Protocol
 
 from trading.rotation.errors import RotationError
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 60.0
 UPDATE_TIMEOUT_S = 1800.0
 LAST_LINES = 15
 CLIENT_LOG = re.compile(r"[IWEF]\d{4} ")  # kubectl says the same again in words

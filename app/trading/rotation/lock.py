@@ -24,9 +24,9 @@ NAME = "credential-rotation"
 class Timing:
     """How long a lock is good without being renewed, how often it is, how often somebody else looks; seconds."""
 
-    good_s: float = 20.0
-    renew_s: float = 4.0
-    look_s: float = 1.0
+    good_s: float = 60.0
+    renew_s: float = 10.0
+    look_s: float = 2.0
 
 
 class Lock:
