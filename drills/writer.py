@@ -72,7 +72,9 @@ def writing(target: Target, store: str, path: Path, *, beside: str) -> Iterator[
             stop.set()
             eventually(lambda: fetch(target, path), 60, f"the ledger of {NAME}")
             if store == "postgres":
-                writer.watched.write_text(target.kubectl("logs", NAME, "-c", "watcher"))
+                # an empty one is waited for too: a watcher that saw no write at all has not looked
+                seen = eventually(lambda: target.kubectl("logs", NAME, "-c", "watcher"), 60, f"the watcher of {NAME}")
+                writer.watched.write_text(seen)
 
 
 def follow(target: Target, path: Path, stop: Event) -> None:

@@ -26,7 +26,7 @@ class Fault:
         inject: breaks it, and returns what heals it; safe to call when it has healed already.
         budget_s: within which 95 of 100 recoveries must be over, seconds.
         victim: the pod that it will hit.
-        needs_nodes: whether it takes a node away, which only the local cluster's owner can do.
+        needs_nodes: whether it takes a node away or reaches into it, which only the local cluster's owner can do.
         may_lose: acknowledged writes that may be lost, as a number of seconds of writing; 0 for none.
         hold_s: how long the fault stays before it is healed, seconds.
     """

@@ -60,11 +60,8 @@ def killing_its_promotion(target: Target, pod: str) -> Iterator[subprocess.Popen
     It watches inside the pod, since one more call through the API server would come too late. It ends with its input,
     and in any case with the time of the watch: one that stayed would strike at some later promotion.
     """
-    query = "psql -h /run/postgresql -d postgres -AtXqc 'select pg_is_in_recovery()' 2>/dev/null"
-    ends = "exec 3<&0; me=$$; { cat <&3 >/dev/null; kill $me; } >/dev/null 2>&1 &"
-    bound = '[ "$(date +%s)" -lt $end ] || exit 1; sleep 0.05'
-    until = f'end=$(($(date +%s) + {PROMOTION_WATCH_S:.0f})); until [ "$({query})" = f ]; do {bound}; done'
-    script = f"{ends} {until}; {processes('postgres', 'KILL')}"
+    asks = "psql -h /run/postgresql -d postgres -AtXqc 'select pg_is_in_recovery()' 2>/dev/null"
+    script = kills_when_promoted(asks, "postgres", PROMOTION_WATCH_S)
     argv = target.argv("exec", "-i", pod, "-c", "patroni", "--", "sh", "-c", script)
     env, null = dict(target.tools.env), subprocess.DEVNULL
     with subprocess.Popen(argv, env=env, stdin=subprocess.PIPE, stdout=null, stderr=null) as process:
@@ -72,6 +69,14 @@ def killing_its_promotion(target: Target, pod: str) -> Iterator[subprocess.Popen
             yield process
         finally:
             process.kill()
+
+
+def kills_when_promoted(asks: str, comm: str, within_s: float) -> str:
+    """A script that kills all processes of a name as soon as `asks` says that its server is not in recovery."""
+    ends = "exec 3<&0; me=$$; { cat <&3 >/dev/null; kill $me; } >/dev/null 2>&1 &"
+    bound = '[ "$(date +%s)" -lt $end ] || exit 1; sleep 0.05'
+    until = f'end=$(($(date +%s) + {within_s:.0f})); until [ "$({asks})" = f ]; do {bound}; done'
+    return f"{ends} {until}; {processes(comm, 'KILL')}"
 
 
 def double_failure_under_load(target: Target) -> Heal:

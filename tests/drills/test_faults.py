@@ -1,12 +1,15 @@
 """Faults that reach into a node: limits of real cgroups, and that what breaks is healed in any case."""
 
 import os
+import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from drills.faults.base import undone
+from drills.faults.postgres import kills_when_promoted
 from drills.faults.starvation import before, device_of, group_of, limited
 from toolchain.cluster import cgroups
 from toolchain.kit.console import ToolError
@@ -69,3 +72,31 @@ def test_a_fault_that_is_interrupted_half_way_is_healed() -> None:
     assert healed == ["at once"]
     heal()
     assert healed == ["at once", "later"]
+
+
+def watching(state: Path, comm: str, within_s: float = 60) -> subprocess.Popen[bytes]:
+    """The script that waits for a promotion, with a file that says `t` in recovery and `f` after it."""
+    return subprocess.Popen(["sh", "-c", kills_when_promoted(f"cat {state}", comm, within_s)], stdin=subprocess.PIPE)
+
+
+def test_a_member_is_killed_as_soon_as_it_is_promoted(spawn: Callable[[str], int], tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.write_text("t")
+    victim = spawn("drillpromoted")
+    with watching(state, "drillpromoted") as watch:
+        with pytest.raises(subprocess.TimeoutExpired):
+            watch.wait(0.3)
+        state.write_text("f")
+        assert watch.wait(10) == 0
+    assert os.waitpid(victim, 0)[1] == signal.SIGKILL
+
+
+def test_a_watch_for_a_promotion_ends_with_its_input_and_with_its_time(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.write_text("t")
+    with watching(state, "drillnobody") as watch:
+        assert watch.stdin is not None
+        watch.stdin.close()
+        assert watch.wait(10) == -signal.SIGTERM
+    with watching(state, "drillnobody", within_s=0) as watch:
+        assert watch.wait(10) == 1
