@@ -154,11 +154,11 @@ rotate-epoch: .venv/.ready ## next epoch of KIND in the file of STACK (KIND=due:
 	@$(PY) -m toolchain.delivery rotate --stack $(STACK) --kind "$(KIND)" --max-age-days $(or $(MAX_AGE_DAYS),90)
 
 # Faults under load, with numbers (docs/drills.md)
-.PHONY: drill drill-postgres drill-redis drill-restore
+.PHONY: drill drill-postgres drill-redis drill-engine drill-soak drill-restore
 FAULTS ?= 1
 
 drill: .venv/.ready ## break what runs in STACK under load, every class FAULTS times, and say what its clients saw
 	@$(PY) -m drills all --stack $(STACK) --faults $(FAULTS) --confirm "$(CONFIRM)"
 
-drill-postgres drill-redis: drill-%: .venv/.ready ## the same for one store (CLASS=name for one class of faults)
+drill-postgres drill-redis drill-engine: drill-%: .venv/.ready ## the same for one of them (CLASS=name for one class of faults)
 	@$(PY) -m drills $* --stack $(STACK) --faults $(FAULTS) --class "$(CLASS)" --confirm "$(CONFIRM)"
