@@ -162,3 +162,6 @@ drill: .venv/.ready ## break what runs in STACK under load, every class FAULTS t
 
 drill-postgres drill-redis drill-engine: drill-%: .venv/.ready ## the same for one of them (CLASS=name for one class of faults)
 	@$(PY) -m drills $* --stack $(STACK) --faults $(FAULTS) --class "$(CLASS)" --confirm "$(CONFIRM)"
+
+drill-soak: .venv/.ready ## random faults of all classes for MINUTES=60 under all clients; nothing lost, nothing left (SEED=n)
+	@$(PY) -m drills.soak --stack $(STACK) --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED)) --confirm "$(CONFIRM)"

@@ -9,39 +9,12 @@ import argparse
 import signal
 
 from drills import orders, page
-from drills.faults import engine, postgres, redis
-from drills.run import Books, Outcome, Store, chosen, run_series
+from drills.run import Outcome, Store, chosen, run_series
+from drills.stores import STORES
 from drills.summary import summary, table
-from drills.target import Target, find, guard
+from drills.target import find, guard
 from toolchain.kit.console import main_guard, result, say
 from toolchain.kit.paths import LOCAL
-
-
-def postgres_books(target: Target) -> Books:
-    """What the ledger's client left in PostgreSQL, which is then removed."""
-    if target.psql("select to_regclass('ledger') is null") == [["t"]]:
-        return Books([])
-    found = [int(row[0]) for row in target.psql("select key from ledger")]
-    target.psql("drop table ledger")
-    return Books(found)
-
-
-def redis_books(target: Target) -> Books:
-    """What the ledger's client left in Redis, which is then removed."""
-    master = target.master()
-    found = [int(line) for line in target.redis_cli(master, "LRANGE", "ledger", "0", "-1").split()]
-    target.redis_cli(master, "DEL", "ledger")
-    return Books(found)
-
-
-STORES = {
-    store.name: store
-    for store in (
-        Store("postgres", "postgres", postgres.FAULTS, postgres.settle, postgres_books),
-        Store("redis", "redis", redis.FAULTS, redis.settle, redis_books),
-        Store("engine", "orders", engine.FAULTS, orders.settle, orders.books, writes=15, resumed=orders.wait_for_trade),
-    )
-}
 
 
 def main() -> int:

@@ -15,6 +15,9 @@ from trading.domain.events import Filled, from_payload
 from trading.domain.lifecycle import fold
 from trading.domain.orders import MARKET_PROTECTION_PERCENT, OrderRequest, OrderType, Product, Side, Status, TimeInForce
 
+PAUSE_S = 1.0
+"""An order waits for its check, a commit on two disks and an answer: only what is longer is a pause."""
+
 ROLES = ("api", "cache", "engine", "execution", "marketdata", "risk", "scheduler")
 ON_THEIR_WAY = "('INITIALIZED', 'SUBMITTED', 'UNKNOWN', 'PENDING_MODIFY', 'PENDING_CANCEL')"
 MINE = """
@@ -136,7 +139,8 @@ def text(target: Target, sql: str) -> str:
 
 def wait_for_trade(target: Target, within_s: float) -> None:
     """Wait until an order that is placed from now on has traded; raises `Late` when there is none in time."""
-    begun = text(target, "SELECT coalesce(max(number), 0) FROM orders")
+    newest = "SELECT coalesce(max(number), 0) FROM orders"
+    begun = eventually(lambda: text(target, newest), within_s, "an answer of the primary")
     newer = f"""SELECT count(*) FROM order_event e JOIN orders o ON o.id = e.order_id
         WHERE {MINE} AND o.number > {begun} AND e.kind = 'FILLED'"""  # noqa: S608  a number of ours
     eventually(lambda: text(target, newer) != "0", within_s, "a trade of a new order")
@@ -148,7 +152,8 @@ def settle(target: Target) -> None:
     redis.settle(target)
     for role in ROLES:
         eventually(lambda role=role: whole(target, role), 420, f"every pod of role {role}")  # type: ignore[misc]
-    waiting = f"SELECT count(*) FROM orders o WHERE {MINE} AND o.status IN {ON_THEIR_WAY}"  # noqa: S608
+    newest = text(target, "SELECT coalesce(max(number), 0) FROM orders")  # a client that goes on places more
+    waiting = f"SELECT count(*) FROM orders o WHERE {MINE} AND number <= {newest} AND status IN {ON_THEIR_WAY}"  # noqa: S608
     eventually(lambda: text(target, waiting) == "0", 60, "an end of orders that are on their way")
 
 

@@ -44,6 +44,7 @@ class Store:
         books: what the store has of the ledger, which is then removed if it can be.
         writes: how many writes must be acknowledged before, and after a fault is healed.
         resumed: waits until what follows an acknowledged write goes on too, so many seconds at most.
+        pause_s: longest time between two acknowledged writes that is no outage, seconds.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Store:
     books: Callable[[Target], Books]
     writes: int = 100
     resumed: Callable[[Target, float], None] = lambda _target, _within_s: None
+    pause_s: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def run_one(target: Target, store: Store, fault: Fault) -> Outcome:
     entries = sorted([*entries, *books.traded], key=lambda entry: entry.at)
     return Outcome(
         fault,
-        rto_s=ledger.outage_s(entries, fault_at),
+        rto_s=ledger.outage_s(entries, fault_at, pause_s=store.pause_s),
         report=ledger.compare(entries, books.found),
         steps_back=ledger.steps_back(entries),
         entries=entries,

@@ -48,8 +48,8 @@ class Writer:
 
 
 @contextmanager
-def writing(target: Target, store: str, path: Path, *, beside: str) -> Iterator[Writer]:
-    """Write to `store` ("postgres", "redis" or "orders") while the body runs, from a node other than `beside`.
+def writing(target: Target, store: str, path: Path, *, beside: str = "", on: str = "") -> Iterator[Writer]:
+    """Write to `store` ("postgres", "redis" or "orders") while the body runs, from a node other than `beside`, or `on`.
 
     The pod's own output is the ledger, which the node keeps; when it is over, the whole of it is fetched once more.
     """
@@ -58,7 +58,7 @@ def writing(target: Target, store: str, path: Path, *, beside: str) -> Iterator[
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": LABELS}, "data": source}
     stop = Event()
     with contextlib.ExitStack() as stay:
-        for manifest in (config, *ways(store), pod(target, store, beside)):
+        for manifest in (config, *ways(store), pod(target, store, placed(beside, on))):
             stay.enter_context(written(target, manifest))
         follower = Thread(target=follow, args=(target, name, path, stop), daemon=True)
         follower.start()
@@ -119,7 +119,7 @@ def ways(store: str) -> list[dict[str, Any]]:
     ]
 
 
-def pod(target: Target, store: str, beside: str) -> dict[str, Any]:
+def pod(target: Target, store: str, node: dict[str, Any]) -> dict[str, Any]:
     """The pod's manifest: the engine's own image, held to the same rules as every other pod."""
     name, kind = NAME.format(store=store), "api" if store == "orders" else f"{store}-app"
     slot, _ = target.credential(kind)
@@ -145,7 +145,7 @@ def pod(target: Target, store: str, beside: str) -> dict[str, Any]:
                 "fsGroup": UID,
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
-            "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": elsewhere(beside)}},
+            "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": node}},
             "containers": [
                 {
                     "name": "ledger",
@@ -183,7 +183,8 @@ def flags(target: Target, store: str, slot: str) -> list[str]:
     return ["--sentinels", sentinels, "--master", "trading", "--user", "trading", *password]
 
 
-def elsewhere(node: str) -> dict[str, Any]:
-    """Any node but one."""
-    rule = {"key": "kubernetes.io/hostname", "operator": "NotIn", "values": [node]}
+def placed(beside: str, on: str) -> dict[str, Any]:
+    """Any node but one, or one node alone."""
+    operator, value = ("In", on) if on else ("NotIn", beside)
+    rule = {"key": "kubernetes.io/hostname", "operator": operator, "values": [value]}
     return {"nodeSelectorTerms": [{"matchExpressions": [rule]}]}

@@ -114,7 +114,7 @@ class Stage:
         """Start a role that has ended where it was."""
         return self._launched(role.name, role.port, {})
 
-    def _launched(self, name: str, port: int, env: Mapping[str, str]) -> Role:
+    def _launched(self, name: str, port: int, env: dict[str, str]) -> Role:
         role = Role(name, self.env | env, self._folder / f"{name}-{len(self._roles)}.log", port)
         self._roles.append(role)
         return role
