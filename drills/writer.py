@@ -22,7 +22,7 @@ LABELS = {NAMED: "trading", "app.kubernetes.io/component": "drill"}
 API = {NAMED: "trading", "app.kubernetes.io/component": "api"}
 API_URL = "http://trading-api:8080"
 UID = 10030
-FIRST_WRITES = 20
+FIRST_WRITES, START_S = 20, 180
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def writing(target: Target, store: str, path: Path, *, beside: str = "", on: str
         follower.start()
         writer = Writer(target, name, path)
         try:
-            eventually(lambda: writer.acked() >= FIRST_WRITES, 60, f"the first {FIRST_WRITES} writes of {name}")
+            eventually(lambda: writer.acked() >= FIRST_WRITES, START_S, f"the first {FIRST_WRITES} writes of {name}")
             yield writer
         finally:
             stop.set()
