@@ -94,10 +94,13 @@ bench-backtest: .venv/.ready ## bars a second of a backtest, beside backtesting,
 bench: .venv/.ready ## measure preview, up and idle cost of the running platform
 	@$(PY) -m bench.platform
 
-.PHONY: bench-orders bench-restart
+.PHONY: bench-orders bench-restart bench-signing
 
 bench-orders: .venv/.ready ## measure the way of an order from the API to two disks, at 50 and 200 a second
 	@$(PY) -m bench.orders $(ARGS)
+
+bench-signing: .venv/.ready ## measure the processor time of the check of a signed request, by kind of key
+	@$(PY) -m bench.signing $(ARGS)
 
 bench-restart: .venv/.ready ## measure how soon the engine trades again with ORDERS=100000 in its history
 	@$(PY) -m bench.restart --orders $(or $(ORDERS),100000)
@@ -130,7 +133,7 @@ scan-images: .venv/.ready ## grype over the images' bills; needs its database fr
 	@$(PY) -m toolchain.checks images
 
 # The way of a change to an environment (docs/delivery.md)
-.PHONY: release pin running plan deploy canary rotate-epoch
+.PHONY: release pin running plan deploy canary rotate rotate-epoch
 
 release: .venv/.ready ## push this commit's images to REGISTRY, write their digests to .local/release.json
 	@$(PY) -m toolchain.delivery release --registry "$(REGISTRY)"
@@ -150,11 +153,14 @@ deploy: .venv/.ready ## update STACK without questions (PART=canary, then PART=r
 canary: .venv/.ready ## watch errors and latency of the API of STACK (ARGS=--help)
 	@$(PY) -m toolchain.delivery canary --stack $(STACK) $(ARGS)
 
-rotate-epoch: .venv/.ready ## next epoch of KIND in the file of STACK (KIND=due: all older than MAX_AGE_DAYS=90)
-	@$(PY) -m toolchain.delivery rotate --stack $(STACK) --kind "$(KIND)" --max-age-days $(or $(MAX_AGE_DAYS),90)
+rotate: .venv/.ready ## rotate KIND of STACK: database|redis|api-keys|kubernetes|all, or status (ARGS=--dry-run; docs/rotation.md)
+	@$(PY) -m toolchain.delivery rotate --stack $(STACK) --kind "$(KIND)" -- $(ARGS)
+
+rotate-epoch: .venv/.ready ## only the next epoch of KIND in the file of STACK, to be reviewed (KIND=due: all past their interval)
+	@$(PY) -m toolchain.delivery propose --stack $(STACK) --kind "$(KIND)"
 
 # Faults under load, with numbers (docs/drills.md)
-.PHONY: drill drill-postgres drill-redis drill-engine drill-soak drill-restore
+.PHONY: drill drill-postgres drill-redis drill-engine drill-soak drill-restore drill-rotation drill-peers
 FAULTS ?= 1
 
 drill: .venv/.ready ## break what runs in STACK under load, every class FAULTS times, and say what its clients saw
@@ -165,3 +171,9 @@ drill-postgres drill-redis drill-engine: drill-%: .venv/.ready ## the same for o
 
 drill-soak: .venv/.ready ## random faults of all classes for MINUTES=60 under all clients; nothing lost, nothing left (SEED=n)
 	@$(PY) -m drills.soak --stack $(STACK) --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED)) --confirm "$(CONFIRM)"
+
+drill-rotation: .venv/.ready ## rotate every kind FAULTS times under load, the last with a failover (CLASS=name for one kind)
+	@$(PY) -m drills.rotation --stack $(STACK) --faults $(FAULTS) --class "$(CLASS)" --confirm "$(CONFIRM)"
+
+drill-peers: .venv/.ready ## the same faults against the platform and against plain Patroni and Sentinel, side by side
+	@$(PY) -m drills.peers --stack $(STACK) --faults $(FAULTS) --class "$(CLASS)" --confirm "$(CONFIRM)"

@@ -57,11 +57,12 @@ def fill(stage: Stage, orders: int) -> None:
             for number, one in enumerate(requests):
                 done = ("FILLED", 4, 10, Decimal(1000)) if number < orders - OPEN else ("ACCEPTED", 3, 0, Decimal(0))
                 copy.write_row([one.order_id, *columns(one).values(), *done])
-        with cursor.copy("COPY order_event (order_id, seq, kind, payload, venue, trade_id) FROM STDIN") as copy:
+        [(day,)] = cursor.execute("SELECT max(day) FROM orders").fetchall()
+        with cursor.copy("COPY order_event (order_id, day, seq, kind, payload, venue, trade_id) FROM STDIN") as copy:
             for number, one in enumerate(requests):
                 for seq, (kind, payload) in enumerate(EVENTS[: 4 if number < orders - OPEN else 3], start=1):
                     trade = ("paper", f"t{number}") if kind == "FILLED" else (None, None)
-                    copy.write_row([one.order_id, seq, kind, payload.replace("%s", f"t{number}"), *trade])
+                    copy.write_row([one.order_id, day, seq, kind, payload.replace("%s", f"t{number}"), *trade])
         cursor.execute("ANALYZE")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from drills import ledger
+from drills import ledger, watcher
 from drills.faults.base import Fault
 from drills.target import Late, Target
 from drills.writer import Writer, writing
@@ -64,7 +64,7 @@ class Outcome:
     Attributes:
         rto_s: how long the client was without acknowledged writes, seconds.
         trade_rto_s: how long no order was traded, seconds; None where nothing is traded.
-        steps_back: writes of an older timeline after a newer one's.
+        steps_back: writes of an older timeline after a newer one's, and pairs of members that took writes at one time.
         entries: the client's ledger.
         fault_at, healed_at: seconds since the epoch.
         trouble: why it counts as failed apart from numbers; empty when there is nothing.
@@ -100,6 +100,8 @@ def run_one(target: Target, store: Store, fault: Fault) -> Outcome:
             with contextlib.suppress(Late):
                 writer.wait(store.writes, 30)
         entries = ledger.read(path)
+        both = watcher.conflicts(watcher.read(writer.watched.read_text())) if writer.watched.exists() else []
+    trouble = "; ".join(filter(None, (trouble, *both)))
     settled = True
     try:
         store.settle(target)
@@ -111,7 +113,7 @@ def run_one(target: Target, store: Store, fault: Fault) -> Outcome:
         fault,
         rto_s=ledger.outage_s(entries, fault_at, pause_s=store.pause_s),
         report=ledger.compare(entries, books.found),
-        steps_back=ledger.steps_back(entries),
+        steps_back=ledger.steps_back(entries) + len(both),
         entries=entries,
         fault_at=fault_at,
         healed_at=healed_at,
@@ -149,7 +151,7 @@ def run_series(target: Target, store: Store, faults: Sequence[Fault], count: int
     outcomes: list[Outcome] = []
     for fault in faults:
         if fault.needs_nodes and not target.own_nodes:
-            say(f"{store.name} {fault.name}: left out, it takes a node away, and these nodes are not ours")
+            say(f"{store.name} {fault.name}: left out, it needs the local cluster's nodes")
             continue
         for number in range(1, count + 1):
             outcome = run_one(target, store, fault)

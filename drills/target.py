@@ -53,6 +53,11 @@ class Target(kube.Target):
         """Where a pod stands."""
         return self.kubectl("get", "pod", pod, "-o", "jsonpath={.spec.nodeName}")
 
+    def client_image(self) -> str:
+        """What a drill's client runs from: the engine's own image."""
+        image = "jsonpath={.spec.template.spec.containers[0].image}"
+        return self.kubectl("get", "deployment", "trading-api", "-o", image)
+
     def credential(self, kind: str) -> tuple[str, str]:
         """Slot and password of a credential that are current."""
         data = json.loads(self.kubectl("get", "secret", f"credentials-{kind}", "-o", "json"))["data"]

@@ -12,7 +12,7 @@ from typing import Any
 
 from components.postgres.names import DATABASE, MEMBERS_SERVICE, POSTGRES_PORT
 from components.redis.image.settings import SENTINEL_PORT
-from drills import ledger
+from drills import ledger, watcher
 from drills.target import POSTGRES, SENTINEL, Target, eventually, written
 from toolchain.kit.console import ToolError
 
@@ -23,6 +23,7 @@ API = {NAMED: "trading", "app.kubernetes.io/component": "api"}
 API_URL = "http://trading-api:8080"
 UID = 10030
 FIRST_WRITES, START_S = 20, 180
+PROGRAMS = {"ledger.py": ledger, "watcher.py": watcher}
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Writer:
     def entries(self) -> list[ledger.Entry]:
         """What the ledger says by now."""
         return ledger.read(self.path) if self.path.exists() else []
+
+    @property
+    def watched(self) -> Path:
+        """Which members of PostgreSQL took writes when, once it is over."""
+        return self.path.with_name("watched")
 
     def acked(self) -> int:
         """How many writes are acknowledged by now."""
@@ -54,7 +60,7 @@ def writing(target: Target, store: str, path: Path, *, beside: str = "", on: str
     The pod's own output is the ledger, which the node keeps; when it is over, the whole of it is fetched once more.
     """
     name = NAME.format(store=store)
-    source = {"ledger.py": Path(ledger.__file__).read_text()}
+    source = {file: Path(str(program.__file__)).read_text() for file, program in PROGRAMS.items()}
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": LABELS}, "data": source}
     stop = Event()
     with contextlib.ExitStack() as stay:
@@ -69,6 +75,8 @@ def writing(target: Target, store: str, path: Path, *, beside: str = "", on: str
         finally:
             stop.set()
             eventually(lambda: fetch(target, name, path), 60, f"the ledger of {name}")
+            if store == "postgres":
+                writer.watched.write_text(target.kubectl("logs", name, "-c", "watcher"))
 
 
 def follow(target: Target, name: str, path: Path, stop: Event) -> None:
@@ -123,13 +131,7 @@ def pod(target: Target, store: str, node: dict[str, Any]) -> dict[str, Any]:
     """The pod's manifest: the engine's own image, held to the same rules as every other pod."""
     name, kind = NAME.format(store=store), "api" if store == "orders" else f"{store}-app"
     slot, _ = target.credential(kind)
-    restricted = {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
-    deployment = "jsonpath={.spec.template.spec.containers[0].image}"
-    image = target.kubectl("get", "deployment", "trading-api", "-o", deployment)
+    image = target.client_image()
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -147,26 +149,33 @@ def pod(target: Target, store: str, node: dict[str, Any]) -> dict[str, Any]:
             },
             "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": node}},
             "containers": [
-                {
-                    "name": "ledger",
-                    "image": image,
-                    "command": ["python", "/drill/ledger.py", store, *flags(target, store, slot), "--acked", "-"],
-                    "securityContext": restricted,
-                    "resources": {
-                        "requests": {"cpu": "50m", "memory": "64Mi"},
-                        "limits": {"cpu": "500m", "memory": "128Mi"},
-                    },
-                    "volumeMounts": [
-                        {"name": "program", "mountPath": "/drill", "readOnly": True},
-                        {"name": "credential", "mountPath": "/credentials", "readOnly": True},
-                    ],
-                }
+                container("ledger", image, [store, *flags(target, store, slot), "--acked", "-"]),
+                *([container("watcher", image, flags(target, store, slot))] if store == "postgres" else []),
             ],
             "volumes": [
                 {"name": "program", "configMap": {"name": name}},
                 {"name": "credential", "secret": {"secretName": f"credentials-{kind}", "defaultMode": 0o440}},
             ],
         },
+    }
+
+
+def container(name: str, image: str, args: list[str]) -> dict[str, Any]:
+    """One of the pod's programs."""
+    return {
+        "name": name,
+        "image": image,
+        "command": ["python", f"/drill/{name}.py", *args],
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "500m", "memory": "128Mi"}},
+        "volumeMounts": [
+            {"name": "program", "mountPath": "/drill", "readOnly": True},
+            {"name": "credential", "mountPath": "/credentials", "readOnly": True},
+        ],
     }
 
 

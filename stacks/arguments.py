@@ -23,6 +23,7 @@ from components.redis.image.settings import SENTINEL_PORT
 from components.trading import roles as trading_roles
 from components.trading.access import Access
 from components.trading.args import Feed, TradingArgs
+from components.trading.broker import Broker
 from components.trading.ingress import Entrance
 from components.trading.scaling import Autoscaling
 from stacks.flows import flows
@@ -53,7 +54,7 @@ def arguments(config: StackConfig) -> Arguments:
     Raises:
         InvalidArgs: with the problems of all components at once.
     """
-    problems = [*image_problems(config), *reach_problems(config), *store_problems(config)]
+    problems = [*image_problems(config), *reach_problems(config), *store_problems(config), *broker_problems(config)]
 
     def checked(make: Callable[[StackConfig], A]) -> A | None:
         try:
@@ -78,11 +79,17 @@ def arguments(config: StackConfig) -> Arguments:
 
 
 def reach_problems(config: StackConfig) -> list[Problem]:
-    """Who may call the API: an allowlist that is none, an Ingress whose controller may not reach the pods."""
+    """Who may call the API: an allowlist that is none or tells nobody apart, an Ingress that may not reach the pods."""
     found = allowlist("network.api_allow_cidrs", config.network.api_allow_cidrs)
     if config.ingress is not None and not config.network.api_client_namespaces:
         field, rule = "network.api_client_namespaces", "the Ingress controller's pods must be allowed to reach the API"
         way_out = f"run: pulumi config set --path '{field}[0]' NAMESPACE, with the controller's namespace"
+        found.append(Problem(field, (), rule, way_out))
+    guard = config.trading.access
+    if config.ingress is not None and guard.allowlist is not None and not guard.trusted_proxies:
+        field = "trading.access.trusted_proxies"
+        rule = "behind an Ingress every client has the controller's address, which trading.access.allowlist would judge"
+        way_out = f"run: pulumi config set --path '{field}[0]' CIDR, with the addresses of the controller's pods"
         found.append(Problem(field, (), rule, way_out))
     return found
 
@@ -104,6 +111,20 @@ def store_problems(config: StackConfig) -> list[Problem]:
     if not config.network.backup_cidrs:
         field, rule = "network.backup_cidrs", "members and backups must be allowed to reach the store"
         way_out = f"run: pulumi config set --path '{field}[0]' CIDR, with the addresses of the endpoint"
+        found.append(Problem(field, (), rule, way_out))
+    return found
+
+
+def broker_problems(config: StackConfig) -> list[Problem]:
+    """A broker that is out of reach, or whose calls back nobody lets in."""
+    broker, found = Broker(**config.broker.given()), []
+    if not broker.is_paper and not config.network.broker_cidrs:
+        field, rule = "network.broker_cidrs", "the execution role must be allowed to reach the broker"
+        way_out = f"run: pulumi config set --path '{field}[0]' CIDR, with the addresses of its API"
+        found.append(Problem(field, (), rule, way_out))
+    if broker.postback and not config.network.api_client_namespaces:
+        field, rule = "network.api_client_namespaces", "broker.postback: somebody's pods must bring its calls back in"
+        way_out = f"run: pulumi config set --path '{field}[0]' NAMESPACE, with that of the Ingress controller"
         found.append(Problem(field, (), rule, way_out))
     return found
 
@@ -135,7 +156,12 @@ def _pull_secrets(config: StackConfig) -> tuple[str, ...]:
 
 def _network(config: StackConfig) -> NetworkArgs:
     quota = Quota(**config.quota.given())
-    table = flows(config.network, behind_ingress=config.ingress is not None, backup=_backup(config))
+    table = flows(
+        config.network,
+        behind_ingress=config.ingress is not None,
+        backup=_backup(config),
+        broker=Broker(**config.broker.given()),
+    )
     return NetworkArgs(namespace=config.namespace, quota=quota, flows=table)
 
 
@@ -144,7 +170,7 @@ def _zones(config: StackConfig) -> Zones:
 
 
 def _credentials(config: StackConfig) -> CredentialsArgs:
-    return CredentialsArgs(namespace=config.namespace, epochs=config.credentials)
+    return CredentialsArgs(namespace=config.namespace, epochs=config.credentials, rotation_days=config.rotation_days)
 
 
 def _postgres(config: StackConfig) -> PostgresArgs:
@@ -199,6 +225,7 @@ def _trading(config: StackConfig) -> TradingArgs:
         api_autoscaling=Autoscaling(**scaling.given()) if scaling else None,
         entrance=_entrance(config),
         access=Access(**config.trading.access.given()),
+        broker=Broker(**config.broker.given()),
         resources=config.trading.resources.by_role(),
         log_level=config.trading.log_level,
     )

@@ -7,10 +7,11 @@ from components.postgres import names as postgres
 from components.postgres.backup.args import BackupArgs
 from components.redis.image.settings import AGENT_PORT, REDIS_PORT, SENTINEL_PORT
 from components.trading.args import Role
+from components.trading.broker import POSTBACK_PORT, Broker
 from components.trading.pods import HTTP_PORT
 from stacks.sections import NetworkSection
 
-API = Pods("trading", "api")
+API, EXECUTION = Pods("trading", "api"), Pods("trading", "execution")
 ROLES = tuple(Pods("trading", role) for role in get_args(Role))
 POSTGRES = Pods(postgres.APP)
 REPOSITORY, JOB = (Pods(postgres.BACKUP_APP, part) for part in (postgres.REPOSITORY, postgres.JOB))
@@ -19,7 +20,9 @@ REDIS, SENTINEL = Pods("redis", "server"), Pods("redis", "sentinel")
 KUBERNETES_API = (443, 6443)
 
 
-def flows(network: NetworkSection, *, behind_ingress: bool, backup: BackupArgs | None) -> tuple[Flow, ...]:
+def flows(
+    network: NetworkSection, *, behind_ingress: bool, backup: BackupArgs | None, broker: Broker
+) -> tuple[Flow, ...]:
     """Every connection that the platform needs; `behind_ingress` tells how the API is reached from outside."""
     engine = tuple(
         flow
@@ -52,7 +55,23 @@ def flows(network: NetworkSection, *, behind_ingress: bool, backup: BackupArgs |
             for cidr in ([] if behind_ingress else network.api_allow_cidrs)
         ),
     )
-    return (*engine, *members, *outside, *(() if backup is None else backups(network, backup)))
+    return (
+        *engine,
+        *members,
+        *outside,
+        *(() if backup is None else backups(network, backup)),
+        *(() if broker.is_paper else orders(network, broker)),
+    )
+
+
+def orders(network: NetworkSection, broker: Broker) -> tuple[Flow, ...]:
+    """Who executes orders reaches the broker, who calls back by way of the controller that serves the API."""
+    calls = (Flow(EXECUTION, Addresses(cidr, "network.broker_cidrs"), (broker.port,)) for cidr in network.broker_cidrs)
+    back = (
+        Flow(Namespaces(name, "network.api_client_namespaces"), EXECUTION, (POSTBACK_PORT,))
+        for name in (network.api_client_namespaces if broker.postback else ())
+    )
+    return (*calls, *back)
 
 
 def backups(network: NetworkSection, backup: BackupArgs) -> tuple[Flow, ...]:

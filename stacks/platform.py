@@ -5,6 +5,7 @@ import pulumi_kubernetes
 import pulumi_random
 
 from components.credentials.backup import BackupSecrets, BackupSecretsArgs
+from components.credentials.broker import BrokerSecrets, BrokerSecretsArgs
 from components.credentials.certificate import Certificate, CertificateArgs
 from components.credentials.component import Credentials
 from components.credentials.registry import RegistryArgs, RegistryLogin
@@ -14,7 +15,7 @@ from components.redis.component import Redis
 from components.trading.component import Trading
 from stacks.arguments import arguments
 from stacks.config import Secrets
-from stacks.secrets import asks_for_login, registry_host, tls_keeper
+from stacks.secrets import asks_for_login, makes_broker_keys, registry_host, tls_keeper
 from stacks.sections import StackConfig
 
 
@@ -70,6 +71,14 @@ def deploy(config: StackConfig, secrets: Secrets, *, prefix: str = "") -> None:
             key=secrets["tlsKey"],
         )
         Certificate(f"{prefix}certificate", pair, options(network))
+    if makes_broker_keys(config.broker.given()):
+        keys = BrokerSecretsArgs(
+            namespace=config.namespace,
+            api_key=secrets.get("brokerApiKey"),
+            api_secret=secrets.get("brokerApiSecret"),
+            access_token=secrets.get("brokerAccessToken"),
+        )
+        before.append(BrokerSecrets(f"{prefix}broker-secrets", keys, options(network)))
     # the engine waits for its stores anyhow, and its pods must not take up the few operations that the CLI runs at once
     trading = Trading(f"{prefix}trading", args.trading, options(*before, postgres, redis))
 

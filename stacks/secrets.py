@@ -11,8 +11,9 @@ from components.kit.errors import NOT_SET, Problem
 LOGIN_KEYS = ("registryUsername", "registryPassword")
 TLS_KEYS = ("tlsCertificate", "tlsKey")
 STORE_KEYS = ("backupS3Key", "backupS3KeySecret")
+BROKER_KEYS = ("brokerApiKey", "brokerApiSecret", "brokerAccessToken")
 PASSPHRASE_KEY = "backupPassphrase"  # noqa: S105  a name
-SECRET_KEYS = (*LOGIN_KEYS, *TLS_KEYS, *STORE_KEYS, PASSPHRASE_KEY)
+SECRET_KEYS = (*LOGIN_KEYS, *TLS_KEYS, *STORE_KEYS, PASSPHRASE_KEY, *BROKER_KEYS)
 LOCAL_REGISTRIES = ("localhost", "127.0.0.1")
 DEFAULT_REGISTRY = "localhost/trading-platform"
 DEFAULT_TLS_SECRET = "trading-api-tls"  # noqa: S105  a name
@@ -45,6 +46,11 @@ def tls_keeper(ingress: object) -> TlsKeeper:
     return "others" if ingress.get("tls_secret") else "stack"
 
 
+def makes_broker_keys(broker: object) -> bool:
+    """Whether the stack makes the Secret of a broker's keys, from the section `broker` of the configuration."""
+    return isinstance(broker, Mapping) and broker.get("kind") not in (None, "paper") and not broker.get("secret_name")
+
+
 def reasons(raw: Mapping[str, object]) -> dict[str, str]:
     """Key of each secret that the stack needs to why it does."""
     registry = str(raw.get("registry") or DEFAULT_REGISTRY)
@@ -56,6 +62,9 @@ def reasons(raw: Mapping[str, object]) -> dict[str, str]:
     backup = raw.get("backup")
     if isinstance(backup, Mapping) and backup.get("repository") == "s3":
         needed |= dict.fromkeys(STORE_KEYS, "backups go to an S3 store, which asks for a key")
+    broker = raw.get("broker")
+    if makes_broker_keys(broker) and isinstance(broker, Mapping) and broker["kind"] == "http":
+        needed |= dict.fromkeys(BROKER_KEYS, "broker.kind 'http' asks for it, and broker.secret_name names no Secret")
     return needed
 
 

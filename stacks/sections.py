@@ -156,6 +156,18 @@ class AccessSection(Section):
     allowlist: tuple[str, ...] | None = None
 
 
+class BrokerSection(Section):
+    """Where orders go; see `components.trading.broker.Broker`."""
+
+    kind: str | None = None
+    url: str | None = None
+    timeout_s: Annotated[Decimal, Field(strict=False)] | None = None
+    algo_id: str | None = None
+    sandbox: bool | None = None
+    postback: bool | None = None
+    secret_name: str | None = None
+
+
 class TradingSection(Section):
     """The engine; see `components.trading.args.TradingArgs`."""
 
@@ -187,12 +199,14 @@ class NetworkSection(Section):
         api_allow_cidrs: who may call it from outside: the Ingress lets only these through; without one they may reach
             the pods themselves. Empty allows everybody through the Ingress, and nobody without one.
         backup_cidrs: where the S3 store of the backups listens.
+        broker_cidrs: where the broker's API listens.
     """
 
     api_server_cidrs: tuple[str, ...] = ("0.0.0.0/0",)
     api_client_namespaces: tuple[str, ...] = ()
     api_allow_cidrs: tuple[str, ...] = ()
     backup_cidrs: tuple[str, ...] = ()
+    broker_cidrs: tuple[str, ...] = ()
 
 
 class IngressSection(Section):
@@ -237,6 +251,7 @@ class StackConfig(Section):
         protect: whether Pulumi refuses to delete anything of the stack.
         storage_class: class of the volumes of stores that name none; empty takes the cluster's default.
         credentials: kind to epoch; one more rotates the kind.
+        rotation_days: kind to the days that an epoch may stand; 90 for one that is not named.
     """
 
     model_config = ConfigDict(alias_generator=to_camel)
@@ -250,6 +265,7 @@ class StackConfig(Section):
     protect: bool = False
     storage_class: str = ""
     credentials: dict[str, int] = {}
+    rotation_days: dict[str, int] = {}
     network: NetworkSection = NetworkSection()
     ingress: IngressSection | None = None
     zones: ZonesSection = ZonesSection()
@@ -258,6 +274,7 @@ class StackConfig(Section):
     backup: BackupSection | None = None
     redis: RedisSection
     trading: TradingSection
+    broker: BrokerSection = BrokerSection()
 
     @field_validator("ingress", "backup", mode="before")
     @classmethod

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from trading.backtest import options as backtest
 from trading.domain.errors import TradingError
 from trading.risk.killswitch import TradingState
+from trading.rotation import options as rotation
 from trading.security.credentials import MountedCredential
 from trading.security.principal import Role
 from trading.services import people
@@ -19,7 +20,6 @@ from trading.services.run import ROLES
 from trading.services.state import state
 from trading.settings import from_environment
 from trading.storage.connection import logins
-from trading.storage.migrate import migrate
 
 log = logging.getLogger(__name__)
 NAME = re.compile("[a-z0-9][a-z0-9-]{0,39}")
@@ -42,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             sys.stdout.write(f"{found}\n")
         elif args.command == "backtest":
             _backtest(args)
+        elif args.command == "rotate":
+            _rotate(args)
         else:
             ROLES[args.role](from_environment(os.environ), args.listen)
     except TradingError as error:
@@ -68,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_user(commands.add_parser("user", help="add, list, or change who may log in to the API"))
     commands.add_parser("audit", help="prove that no entry of the audit of access was altered; exit 1 if one was")
     backtest.add(commands)
+    rotation.add(commands)
     commands.add_parser("openapi", help="print the API's OpenAPI document")
     return parser
 
@@ -119,6 +122,8 @@ def _address(text: str) -> tuple[str, int]:
 
 
 def _migrate(wait_s: float) -> None:
+    from trading.storage.migrate import migrate  # loads Alembic, which no role needs
+
     settings = from_environment(os.environ)
     configure("migrate", settings.log_level)
     credential = MountedCredential(settings.credentials_dir, "postgres-app")
@@ -128,6 +133,12 @@ def _migrate(wait_s: float) -> None:
 
 def _backtest(args: argparse.Namespace) -> None:
     from trading.backtest.command import execute  # 40 MB of memory that no role needs
+
+    execute(args)
+
+
+def _rotate(args: argparse.Namespace) -> None:
+    from trading.rotation.command import execute  # needs trading[rotation], which the image does not have
 
     execute(args)
 

@@ -1,5 +1,6 @@
 """Settings from the environment: read once, all problems in one message, nothing secret among them."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,6 +15,9 @@ from trading.security.signing import Signing
 T = TypeVar("T")
 Address = tuple[str, int]
 REFUSE, QUARANTINE = "refuse", "quarantine"
+PAPER = "paper"
+BROKER_NAME = re.compile("[a-z][a-z0-9_-]{0,39}")
+ALGO_ID = re.compile("[A-Za-z0-9_-]{1,40}")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -21,6 +25,27 @@ class SettingsError(TradingError):
     """Environment variables that are missing or wrong, one line each."""
 
     code = "SETTINGS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerSettings:
+    """Where orders go: `TRADING_BROKER`, and the variables that begin with `TRADING_BROKER_`.
+
+    Attributes:
+        name: `paper`, `http`, or what an installed package adds (`trading.execution.registry`).
+        url: of its API; empty where it has none.
+        timeout_s: how long one call of it may take.
+        postback: where its calls back are listened to; None for nowhere.
+        algo_id: the exchange's tag of LIVE orders that no strategy decides, those of people; empty for none.
+        is_sandbox: whether nothing real is traded there, whatever it says.
+    """
+
+    name: str = PAPER
+    url: str = ""
+    timeout_s: Decimal = Decimal(3)
+    postback: Address | None = None
+    algo_id: str = ""
+    is_sandbox: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +64,7 @@ class Settings:
         allowlist_file: networks from which the API may be used, one a line; None for none.
         trusted_proxies: whose X-Forwarded-For says where a request came from.
         signing: which requests to the API must be signed.
+        broker: where orders go.
     """
 
     postgres_hosts: tuple[Address, ...]
@@ -58,6 +84,7 @@ class Settings:
     allowlist_file: Path | None
     trusted_proxies: Networks
     signing: Signing
+    broker: BrokerSettings = BrokerSettings()
 
 
 def from_environment(env: Mapping[str, str]) -> Settings:
@@ -85,10 +112,26 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         allowlist_file=reader.get("ALLOWLIST_FILE", lambda text: Path(text) if text else None, ""),
         trusted_proxies=reader.get("TRUSTED_PROXIES", _networks, ""),
         signing=reader.get("SIGNING", _signing, Signing.OFF.value),
+        broker=_broker(reader),
     )
     if reader.problems:
         raise SettingsError("\n".join(reader.problems))
     return settings
+
+
+def _broker(reader: "_Reader") -> BrokerSettings:
+    found = BrokerSettings(
+        name=reader.get("BROKER", _broker_name, PAPER),
+        url=reader.get("BROKER_URL", str.strip, ""),
+        timeout_s=reader.get("BROKER_TIMEOUT_S", _timeout, "3"),
+        postback=reader.get("BROKER_POSTBACK", lambda text: _addresses(text)[0] if text else None, ""),
+        algo_id=reader.get("BROKER_ALGO_ID", _algo_id, ""),
+        is_sandbox=reader.get("BROKER_SANDBOX", _yes_or_no, "no"),
+    )
+    if found.name == PAPER and (found.url or found.postback):
+        name, value = ("URL", found.url) if found.url else ("POSTBACK", found.postback)
+        reader.problems.append(f"TRADING_BROKER_{name}={value}: broker paper has none; name another, or leave it out")
+    return found
 
 
 class _Reader:
@@ -106,7 +149,7 @@ class _Reader:
             return parse(text)
         except ValueError as error:
             self.problems.append(f"{variable}={text}: {error}")
-            return parse(default or "unset:1")
+            return parse("unset:1" if default is None else default)
 
 
 def _text(text: str) -> str:
@@ -139,6 +182,34 @@ def _bad_rows(text: str) -> str:
     if text not in (REFUSE, QUARANTINE):
         raise ValueError(f"must be {REFUSE} or {QUARANTINE}")
     return text
+
+
+def _broker_name(text: str) -> str:
+    if not BROKER_NAME.fullmatch(text):
+        raise ValueError("must be paper, http, or the name that an installed package gives its broker")
+    return text
+
+
+def _timeout(text: str) -> Decimal:
+    try:
+        seconds = parse_decimal(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; give seconds, such as 3") from error
+    if not Decimal("0.1") <= seconds <= 30:
+        raise ValueError("must be 0.1 to 30 seconds; a call that hangs keeps the other orders waiting")
+    return seconds
+
+
+def _algo_id(text: str) -> str:
+    if text and not ALGO_ID.fullmatch(text):
+        raise ValueError("must be the exchange's tag: 1 to 40 letters, digits, - and _")
+    return text
+
+
+def _yes_or_no(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise ValueError("must be yes or no")
+    return text == "yes"
 
 
 def _seed(text: str) -> int:

@@ -21,7 +21,12 @@ KINDS = (
 BACKUP_KIND, BACKUP_TLS_KIND = "postgres-backup", "postgres-backup-tls"
 """Kinds without an epoch, see `backup`."""
 
-SECRET_NAMES: Mapping[str, str] = {kind: f"credentials-{kind}" for kind in (*KINDS, BACKUP_KIND, BACKUP_TLS_KIND)}
+BROKER_KIND = "broker"
+"""Given by the broker, who alone makes another; see `broker`."""
+
+SECRET_NAMES: Mapping[str, str] = {
+    kind: f"credentials-{kind}" for kind in (*KINDS, BACKUP_KIND, BACKUP_TLS_KIND, BROKER_KIND)
+}
 """Kind to the plain name of its Secret, which no stack changes: pods mount it by that name."""
 EPOCH_ANNOTATION = "trading-platform/credential-epoch"
 REGISTRY_SECRET = "registry"
@@ -35,6 +40,7 @@ class CredentialsArgs:
         namespace: where the Secrets go.
         epochs: kind to epoch, an integer from 1 on; a kind that is not named stands at 1. One more rotates the kind,
             one less goes back to the previous password.
+        rotation_days: kind to the days that an epoch of it may stand, by which `trading rotate` tells what is due.
 
     Raises:
         InvalidArgs: with every problem at once.
@@ -42,6 +48,7 @@ class CredentialsArgs:
 
     namespace: str
     epochs: Mapping[str, int] = field(default_factory=dict)
+    rotation_days: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what `problems` finds."""
@@ -58,4 +65,7 @@ def problems(args: CredentialsArgs) -> list[Problem]:
     for kind, epoch in args.epochs.items():
         found += one_of("credentials", kind, KINDS)
         found += at_least(f"credentials.{kind}", epoch, FIRST_EPOCH, "as an epoch", "the first generation")
+    for kind, days in args.rotation_days.items():
+        found += one_of("rotationDays", kind, KINDS)
+        found += at_least(f"rotationDays.{kind}", days, 1, "days", "a day")
     return found

@@ -68,7 +68,9 @@ def common(args: PostgresArgs) -> dict[str, Any]:
             "use_unix_socket_repl": True,
             "remove_data_directory_on_rewind_failure": True,
             "remove_data_directory_on_diverged_timelines": True,
-            "basebackup": [{"checkpoint": "fast"}, "no-password"],
+            # with a slot a copy tells how far it has flushed, and where any standby will do (`*`, while none streams)
+            # it would acknowledge commits into a folder that is no standby yet
+            "basebackup": [{"checkpoint": "fast"}, "no-password", "no-slot"],
             "parameters": {
                 "unix_socket_directories": str(PATHS.sockets),
                 "ssl": "on",

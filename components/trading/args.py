@@ -11,6 +11,8 @@ from components.kit.rules import at_least, dns_label, one_of
 from components.trading import ingress, scaling
 from components.trading.access import ANYBODY, Access
 from components.trading.access import problems as access_problems
+from components.trading.broker import ON_PAPER, Broker, made_up
+from components.trading.broker import problems as broker_problems
 
 Role = Literal["api", "engine", "execution", "marketdata", "risk", "cache", "scheduler"]
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -55,6 +57,7 @@ class TradingArgs:
         api_autoscaling: bounds of the number of API pods; None keeps it at `api_replicas`.
         entrance: the API's Ingress; None for none.
         access: what a request to the API must be, beside having a key.
+        broker: where orders go.
         resources: of one pod of each role.
         log_level: one of `LOG_LEVELS`.
 
@@ -76,6 +79,7 @@ class TradingArgs:
     api_autoscaling: scaling.Autoscaling | None = None
     entrance: ingress.Entrance | None = None
     access: Access = ANYBODY
+    broker: Broker = ON_PAPER
     resources: Mapping[Role, Resources]
     log_level: str = "INFO"
 
@@ -94,6 +98,9 @@ def problems(args: TradingArgs) -> list[Problem]:
     if args.entrance is not None:
         found += ingress.problems(args.entrance)
     found += access_problems(args.access)
+    found += broker_problems(args.broker)
+    if args.feed.source == SYNTHETIC:
+        found += made_up(args.broker, args.feed.source)
     found += one_of("trading.log_level", args.log_level, LOG_LEVELS)
     found += feed_problems(args.feed)
     for role, resources in args.resources.items():

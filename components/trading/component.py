@@ -18,7 +18,7 @@ from components.kit.disruption import disruption_budget
 from components.kit.labels import labels, selector
 from components.kit.metadata import matching, metadata, pod_metadata
 from components.kit.waivers import waive
-from components.trading import access
+from components.trading import access, broker
 from components.trading.args import Role, TradingArgs
 from components.trading.ingress import annotations, ingress_spec
 from components.trading.pods import HTTP_PORT, pod
@@ -58,6 +58,8 @@ class Trading(Component):
             ),
             opts=self.child(),
         )
+        if args.broker.postback:
+            self._postback(name, args)
         if args.api_autoscaling is not None:
             HorizontalPodAutoscaler(
                 f"{name}-api-autoscaler",
@@ -73,6 +75,21 @@ class Trading(Component):
                 opts=self.child(depends_on=[service]),
             )
         self.register_outputs({"api_service": self.api_service, "api_port": self.api_port})
+
+    def _postback(self, name: str, args: TradingArgs) -> None:
+        """Where the broker calls back; who stands by does not listen, so that the caller tries the one that leads."""
+        Service(
+            f"{name}-postback-service",
+            metadata=metadata(broker.POSTBACK_SERVICE, args.namespace, labels(APP, "execution")),
+            spec=ServiceSpecArgs(
+                type="ClusterIP",
+                selector=selector(APP, "execution"),
+                ports=[
+                    ServicePortArgs(name="postback", port=broker.POSTBACK_PORT, target_port="postback", protocol="TCP")
+                ],
+            ),
+            opts=self.child(),
+        )
 
     def _role(self, name: str, role: Role, spec: RoleSpec, args: TradingArgs) -> Deployment:
         named = metadata(f"{APP}-{role}", args.namespace, labels(APP, role))

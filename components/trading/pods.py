@@ -17,7 +17,7 @@ from components.kit.pull import pull_secrets
 from components.kit.scheduling import spread
 from components.kit.security import container_security, pod_security
 from components.kit.volumes import Mounted, credential_volumes, scratch
-from components.trading import access
+from components.trading import access, broker
 from components.trading.args import Role, TradingArgs
 from components.trading.roles import APP, STORES, RoleSpec, environment
 
@@ -29,7 +29,7 @@ GRACE_S = 30
 
 def pod(role: Role, spec: RoleSpec, args: TradingArgs) -> PodSpecArgs:
     """Migrate the database, then run the role; every role has the same health endpoints."""
-    credentials = credential_volumes(spec.credentials, args.secret_names)
+    credentials = credential_volumes(spec.credentials, broker.secret_names(args.broker, args.secret_names))
     allowlist = access.mounted(args.access) if role == "api" else Mounted([], [])
     tmp = scratch("tmp", "/tmp", limit_mib=64)  # noqa: S108  a mount point in the container
     apart = spread(selector(APP, role), hard=spec.apart)
@@ -68,7 +68,7 @@ def _serve(role: Role, args: TradingArgs, mounts: list[VolumeMountArgs]) -> Cont
     return ContainerArgs(
         name=role,
         args=["run", role],
-        ports=[ContainerPortArgs(name="http", container_port=HTTP_PORT, protocol="TCP")],
+        ports=_ports(role, args),
         startup_probe=http_probe("/health/live", "http", period_s=2, timeout_s=2, failures=60),
         liveness_probe=http_probe("/health/live", "http", period_s=10, timeout_s=3, failures=3),
         readiness_probe=http_probe("/health/ready", "http", period_s=5, timeout_s=3, failures=2),
@@ -77,8 +77,16 @@ def _serve(role: Role, args: TradingArgs, mounts: list[VolumeMountArgs]) -> Cont
     )
 
 
+def _ports(role: Role, args: TradingArgs) -> list[ContainerPortArgs]:
+    ports = {"http": HTTP_PORT}
+    if role == "execution" and args.broker.postback:
+        ports["postback"] = broker.POSTBACK_PORT
+    return [ContainerPortArgs(name=name, container_port=port, protocol="TCP") for name, port in ports.items()]
+
+
 def _common(role: Role, args: TradingArgs) -> dict[str, Any]:
-    settings = {**environment(args), **(access.environment(args.access) if role == "api" else {})}
+    own = {"api": access.environment(args.access), "execution": broker.environment(args.broker)}
+    settings = {**environment(args), **own.get(role, {})}
     return {
         "image": args.image,
         "image_pull_policy": "IfNotPresent",

@@ -7,6 +7,7 @@ from pulumi_kubernetes.apps.v1 import DeploymentStrategyArgs, RollingUpdateDeplo
 
 from components.kit.footprint import Footprint, footprint
 from components.kit.volumes import CREDENTIALS_DIR
+from components.trading import broker
 from components.trading.args import Role, TradingArgs
 
 APP = "trading"
@@ -45,7 +46,7 @@ def roles(args: TradingArgs) -> dict[Role, RoleSpec]:
             strategy=_rolling(max_surge=1, max_unavailable=0),
         ),
         "engine": _pair(args),
-        "execution": _pair(args),
+        "execution": _pair(args, () if args.broker.is_paper else (broker.CREDENTIAL,)),
         "marketdata": _single("no bars come until another has started, and none is lost"),
         "risk": _single("no equity is noted until another has started; orders are checked without it"),
         "cache": _single("nothing is warmed until another has started, and what is warm stays so"),
@@ -53,11 +54,11 @@ def roles(args: TradingArgs) -> dict[Role, RoleSpec]:
     }
 
 
-def _pair(args: TradingArgs) -> RoleSpec:
+def _pair(args: TradingArgs, more: tuple[str, ...] = ()) -> RoleSpec:
     """One at a time, without a pod more: while one is replaced, the other leads."""
     return RoleSpec(
         replicas=args.engine_replicas,
-        credentials=STORES,
+        credentials=(*STORES, *more),
         apart=True,
         strategy=_rolling(max_surge=0, max_unavailable=1),
     )

@@ -43,6 +43,20 @@ class Fault:
     trade_budget_s: float = 0.0
 
 
+def undone(break_it: Callable[[], object], heal: Callable[[], object]) -> Heal:
+    """Break, and return what heals it; a fault that fails or is interrupted half way is healed at once."""
+
+    def healed() -> None:
+        heal()
+
+    try:
+        break_it()
+    except BaseException:
+        healed()
+        raise
+    return healed
+
+
 def processes(comm: str, number: str) -> str:
     """A script that sends a signal to every process of a name, and fails where there is none.
 
@@ -102,8 +116,7 @@ def node_killed(pod: Callable[[Target], str]) -> Callable[[Target], Heal]:
 
     def inject(target: Target) -> Heal:
         node = target.node_of(pod(target))
-        target.cluster("kill-node", node)
-        return lambda: target.cluster("heal-node", node)
+        return undone(lambda: target.cluster("kill-node", node), lambda: target.cluster("heal-node", node))
 
     return inject
 
@@ -114,8 +127,11 @@ def cut_off(pod: Callable[[Target], str], *, peers: bool, control: bool) -> Call
     def inject(target: Target) -> Heal:
         node = target.node_of(pod(target))
         others = sorted({target.node_of(name) for name in target.names("app.kubernetes.io/name=postgres")} - {node})
-        for other in (*(others if peers else ()), *(("control",) if control else ())):
-            target.cluster("partition", node, other)
-        return lambda: target.cluster("heal")
+
+        def cut() -> None:
+            for other in (*(others if peers else ()), *(("control",) if control else ())):
+                target.cluster("partition", node, other)
+
+        return undone(cut, lambda: target.cluster("heal"))
 
     return inject

@@ -4,6 +4,7 @@ import itertools
 
 import httpx
 
+from tests.app.asking import ask
 from tests.app.credentials import Credentials
 from tests.app.stage import Role
 
@@ -17,11 +18,11 @@ def order(**changes: object) -> dict[str, object]:
 
 
 def post(api: Role, body: dict[str, object]) -> httpx.Response:
-    return httpx.post(f"http://127.0.0.1:{api.port}/v1/orders", json=body, headers=KEY, timeout=20)
+    return ask("POST", f"http://127.0.0.1:{api.port}/v1/orders", KEY, body)
 
 
 def get(api: Role, path: str) -> httpx.Response:
-    return httpx.get(f"http://127.0.0.1:{api.port}{path}", headers=KEY, timeout=20)
+    return ask("GET", f"http://127.0.0.1:{api.port}{path}", KEY)
 
 
 def kinds(api: Role, path: str) -> list[str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from tests.app.asking import ask
 from tests.app.client import KEY
 from tests.app.stage import Role as Process
 
@@ -47,7 +48,7 @@ class Person:
 def call(api: Process, method: str, path: str, headers: dict[str, str] = KEY, **body: object) -> httpx.Response:
     """One request, by default with the deployment's key."""
     url = f"http://127.0.0.1:{api.port}{path}"
-    return httpx.request(method, url, headers=headers, json=body or None, timeout=20)
+    return ask(method, url, headers, body or None)
 
 
 def user(api: Process, name: str, role: str, accounts: list[str] | None = None) -> Person:

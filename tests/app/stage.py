@@ -12,12 +12,13 @@ from typing import Any
 
 import httpx
 
+from tests.app.asking import ask
 from tests.app.credentials import Credentials
 from tests.app.servers import WITH_US, Postgres, RedisSet, eventually, free_port
 from trading.security.credentials import MountedCredential
 from trading.settings import Settings, from_environment
 from trading.storage.connection import Connection, Logins, logins
-from trading.storage.migrate import migrate
+from trading.storage.migrate import HEAD, migrate
 
 
 class Role:
@@ -33,7 +34,7 @@ class Role:
 
     def get(self, path: str) -> httpx.Response:
         """One GET of the process."""
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=5)
+        return ask("GET", f"http://127.0.0.1:{self.port}{path}", timeout=5)
 
     def is_ready(self) -> bool:
         """Whether its readiness says yes."""
@@ -83,9 +84,9 @@ class Stage:
         """How the app reaches the database."""
         return logins(self.settings, MountedCredential(self.credentials.folder, "postgres-app"), "test")
 
-    def migrate(self) -> list[str]:
-        """Bring the schema up."""
-        return migrate(self.logins(), wait_s=10)
+    def migrate(self, to: str = HEAD) -> list[str]:
+        """Bring the schema up, to a revision; returns the files that were applied."""
+        return migrate(self.logins(), wait_s=10, to=to)
 
     def connect(self) -> Connection:
         """A session as the app has."""

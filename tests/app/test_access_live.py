@@ -8,7 +8,7 @@ import pytest
 from tests.app.client import KEY
 from tests.app.fix_stage import make_stage
 from tests.app.people import PASSWORD, Person, call, user
-from tests.app.servers import Postgres, RedisSet
+from tests.app.servers import Postgres, RedisSet, eventually
 from tests.app.stage import Role as Process
 from tests.app.stage import Stage
 from trading.security.audit import first_broken
@@ -231,7 +231,9 @@ def test_an_expired_key_and_an_expired_session_are_refused(api: Process, stage_:
     with stage_.postgres.admin(stage_.database) as admin:
         admin.execute(b"UPDATE api_key SET expires_at = now() - interval '1 second' WHERE owner = 'expiring'")
         admin.execute(b"UPDATE user_session SET expires_at = now() - interval '1 second' WHERE user_name = 'expiring'")
-    assert call(api, "GET", "/v1/auth/me", {"X-API-Key": made["key"]}).status_code == 401
+    eventually(
+        lambda: call(api, "GET", "/v1/auth/me", {"X-API-Key": made["key"]}).status_code == 401, 2, "the key has expired"
+    )
     assert person.get("/v1/auth/me").status_code == 401
     assert person.renew().status_code == 401
 

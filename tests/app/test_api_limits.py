@@ -8,6 +8,7 @@ from threading import Barrier, Thread
 import httpx
 import pytest
 
+from tests.app.asking import ask
 from tests.app.fix_api import KEY, Api
 from tests.app.servers import eventually
 from tests.app.stage import Stage
@@ -146,9 +147,9 @@ def test_stream_of_a_real_process_ends_with_it(stage: Stage) -> None:
     for client in clients:
         client.start()
     begun.wait(timeout=20)
-    extra = httpx.get(url, headers=KEY, timeout=5)
+    extra = ask("GET", url, KEY)
     assert (extra.status_code, extra.json()["code"]) == (429, "STREAMS_EXHAUSTED")
-    assert httpx.get(f"http://127.0.0.1:{role.port}/v1/orders", headers=KEY, timeout=5).status_code == 200
+    assert ask("GET", f"http://127.0.0.1:{role.port}/v1/orders", KEY).status_code == 200
     quotes(stage, last="101")
     eventually(lambda: all(any('"101"' in line for line in lines) for lines in heard), 10, "the change is told")
     begin = time.monotonic()

@@ -155,7 +155,6 @@ def test_unknown_kind_of_event_is_refused() -> None:
             {"order_type": OrderType.LIMIT, "limit_price": Decimal(5), "market_protection_percent": Decimal(1)},
             "its limit protects the order",
         ),
-        ({"mode": Mode.LIVE}, "algo_id=None: a LIVE order needs the exchange's tag"),
     ],
 )
 def test_wrong_request_is_refused(changes: dict[str, object], message: str) -> None:

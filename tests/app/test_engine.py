@@ -6,9 +6,9 @@ import signal
 import time
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests.app.asking import ask
 from tests.app.client import KEY, get, kinds, order, post
 from tests.app.credentials import Credentials
 from tests.app.ledger import lines, run
@@ -289,8 +289,8 @@ def test_rotation_of_every_credential_refuses_nobody(stage: Stage) -> None:
     stage.credentials.mount("api", Credentials.values("api") | {"b": "k" * 32}, current="b", epoch=1)
     new_key = {"X-API-Key": "k" * 32}
     url = f"http://127.0.0.1:{api.port}/v1/orders"
-    assert httpx.get(url, headers=new_key).status_code == 200
-    assert httpx.get(url, headers=KEY).status_code == 200
+    assert ask("GET", url, new_key).status_code == 200
+    assert ask("GET", url, KEY).status_code == 200
     same_orders(stage, open_source("synthetic", 7))
     for role in (engine, execution, api):
         assert not any(secret in role.log.read_text() for secret in ("nnnn", "rrrr", "kkkk", "xxxx"))

@@ -15,7 +15,7 @@ from trading.costs.table import nse_equity
 from trading.domain.events import Initialized, OrderEvent, Submitted
 from trading.domain.instruments import Instrument
 from trading.domain.lifecycle import fold
-from trading.domain.orders import Order, OrderType, Product, Side, Terms
+from trading.domain.orders import Mode, Order, OrderType, Product, Side, Terms
 from trading.risk.checks import CHECKS, Context, Limits, check, check_change, growth, reduces
 from trading.risk.codes import TEXTS, DenyCode
 from trading.risk.killswitch import TradingState
@@ -66,6 +66,8 @@ REDUCING = {"trading_state": TradingState.REDUCING}
         (SELL, REDUCING | {"position": 10, "open_sell": 5}, "RISK_REDUCING: state=REDUCING side=SELL position=10"),
         (MIS, REDUCING | {"position": -10}, None),
         ({}, {"is_session_open": False}, "RISK_SESSION: session=closed"),
+        ({"mode": Mode.LIVE}, {}, "RISK_ALGO: mode=LIVE strategy=None algo_id=None"),
+        ({"mode": Mode.LIVE, "algo_id": "A1"}, {}, None),
         ({}, {"instrument": None}, "RISK_SYMBOL: symbol=RELIANCE is not listed"),
         ({}, {"orders_last_second": 9}, None),
         ({}, {"orders_last_second": 10}, "RISK_RATE: orders_last_second=10 max=10"),

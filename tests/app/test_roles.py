@@ -13,9 +13,12 @@ from uuid import uuid4
 
 import pytest
 
+from tests.app.client import KEY, get
+from tests.app.people import call
 from tests.app.servers import eventually
 from tests.app.stage import Stage
 from tests.app.test_engine import FAST, played
+from trading.backtest.jobs import run as run_backtest
 from trading.cache.client import Cache, Redis
 from trading.cache.market import read_quotes, say_orders_wait
 from trading.cache.warm import MARK, read_instruments, read_last_bars
@@ -33,7 +36,7 @@ from trading.services.squareoff import is_due, square_off
 from trading.storage import backtests as stored
 from trading.storage.leadership import SCHEDULER, acquire
 from trading.storage.market import Progress
-from trading.storage.partitions import create, drop_old, months_wanted
+from trading.storage.partitions import History, create, drop_old, months_wanted
 
 pytestmark = pytest.mark.cluster
 
@@ -193,20 +196,20 @@ def test_square_off_closes_what_is_open_once(stage: Stage) -> None:
 
 
 def test_partitions_take_what_was_in_the_default_one_and_go_when_old(stage: Stage) -> None:
-    may = datetime(2026, 5, 31, 15, 0, tzinfo=IST)
+    may, bars = datetime(2026, 5, 31, 15, 0, tzinfo=IST), History("bar", keep_days=365)
     rows = "INSERT INTO bar SELECT 'INFY', '1m', at, 1, 1, 1, 1, 1, 'f' FROM unnest(%s::timestamptz[]) at"
     with stage.connect() as connection:
         connection.execute(rows, ([may, may + timedelta(days=5), may - timedelta(days=400)],))
-        assert months_wanted(may) == [date(2026, 5, 1), date(2026, 6, 1)]
-        for month in (date(2025, 4, 1), *months_wanted(may)):
+        assert months_wanted(may.date()) == [date(2026, 5, 1), date(2026, 6, 1)]
+        for month in (date(2025, 4, 1), *months_wanted(may.date())):
             with connection.writing():
-                assert create(connection, "bar", month)
+                assert create(connection, bars, month)
             with connection.writing():
-                assert not create(connection, "bar", month)
+                assert not create(connection, bars, month)
         assert connection.execute("SELECT count(*) FROM bar_default").fetchone() == (0,)
         assert connection.execute("SELECT count(*) FROM bar").fetchone() == (3,)
         with connection.writing():
-            assert drop_old(connection, "bar", may, 365) == ["bar_2025_04"]
+            assert drop_old(connection, bars, may.date()) == ["bar_2025_04"]
         assert connection.execute("SELECT count(*) FROM bar").fetchone() == (2,)
 
 
@@ -287,6 +290,39 @@ def test_backtest_whose_scheduler_has_vanished_is_begun_again_but_not_for_ever(s
     assert "given up after 3 attempts" in str(status(stage, job)[2])
 
 
+def test_backtest_that_was_asked_for_is_done_once_though_its_scheduler_was_killed(stage: Stage) -> None:
+    """The whole way, with a real one: asked for over the API, killed under way, run by the next scheduler."""
+    spec = {"strategies": [{"kind": "ema"}], "steps": 100, "seed": 7}
+    api, first = stage.start("api"), stage.start("scheduler")
+    path = "/v1/backtests"
+    again = KEY | {"Idempotency-Key": "once"}
+    asked = [call(api, "POST", path, again, **spec).json() for _ in range(2)]
+    assert asked[0] == asked[1], asked
+    job = asked[0]["id"]
+    eventually(lambda: get(api, f"{path}/{job}").json()["status"] == "RUNNING", 30, "it runs")
+    [child] = children(first.process.pid)
+    first.stop(signal.SIGKILL)
+    assert get(api, f"{path}/{job}/result").json()["code"] == "BACKTEST_NOT_DONE"
+    eventually(lambda: not Path(f"/proc/{child}").exists(), 30, "what ran it has seen that nobody listens")
+    second = stage.start("scheduler")
+    assert status(stage, job) == ("RUNNING", None, None, 1), "the lease of the killed one still holds"
+    stage.query("UPDATE backtest SET lease_until = clock_timestamp() RETURNING 1")
+    eventually(lambda: get(api, f"{path}/{job}").json()["status"] == "DONE", 60, "it is done")
+    result = get(api, f"{path}/{job}/result").json()["result"]
+    assert result == json.loads(json.dumps(run_backtest(asked[0]["spec"])))
+    assert status(stage, job)[2:] == (None, 2)
+    assert len(get(api, path).json()["backtests"]) == 1
+    assert 'trading_backtests_total{outcome="done"} 1.0' in second.get("/metrics").text
+    assert second.stop() == 0
+    assert status(stage, job)[0] == "DONE", "who ends in order gives back only what is not done"
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    found = [Path(task, "children").read_text().split() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return [int(child) for part in found for child in part]
+
+
 def progress_of(stage: Stage, job: str) -> float:
     return float(stage.query("SELECT progress FROM backtest WHERE id = %s", job)[0][0])
 
@@ -303,5 +339,7 @@ def test_scheduler_reports_the_day_and_makes_partitions(stage: Stage) -> None:
     assert row[:2] == (date(2026, 1, 5), "ema-crossover")
     assert row[3] > 0
     assert stage.query("SELECT to_regclass('bar_2026_02') IS NOT NULL") == [(True,)]
+    next_month = "to_char(now() AT TIME ZONE 'Asia/Kolkata' + interval '1 month', 'YYYY_MM')"
+    assert stage.query(f"SELECT to_regclass('order_event_' || {next_month}) IS NOT NULL") == [(True,)]
     assert "trading_market_time_seconds" in role.get("/metrics").text
     assert role.stop() == 0

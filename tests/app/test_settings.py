@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.app.credentials import Credentials
+from tests.app.venue_server import mount
 from trading.cli import main
+from trading.domain.orders import Mode
 from trading.security.apikeys import is_valid
 from trading.security.credentials import CredentialError, MountedCredential
+from trading.services.broker import BrokerUnfit, fit
 from trading.settings import SettingsError, from_environment
 
 GOOD = {"TRADING_POSTGRES_HOSTS": "a:5432,b:5433", "TRADING_REDIS_SENTINELS": "s:26379"}
@@ -34,6 +37,16 @@ def test_defaults() -> None:
         ("SEED", "-1", "TRADING_SEED=-1: must be a whole number"),
         ("MAX_ORDERS_A_SECOND", "1001", "TRADING_MAX_ORDERS_A_SECOND=1001: must be 1 to 1000 orders in any second"),
         ("REQUESTS_A_MINUTE", "0", "TRADING_REQUESTS_A_MINUTE=0: must be 1 to 1000000 requests"),
+        ("BROKER", "Zerodha!", "TRADING_BROKER=Zerodha!: must be paper, http, or the name"),
+        (
+            "BROKER_URL",
+            "https://x",
+            "TRADING_BROKER_URL=https://x: broker paper has none; name another, or leave it out",
+        ),
+        ("BROKER_TIMEOUT_S", "60", "TRADING_BROKER_TIMEOUT_S=60: must be 0.1 to 30 seconds"),
+        ("BROKER_POSTBACK", "8090", "TRADING_BROKER_POSTBACK=8090: must be host:port"),
+        ("BROKER_ALGO_ID", "a b", "TRADING_BROKER_ALGO_ID=a b: must be the exchange's tag"),
+        ("BROKER_SANDBOX", "true", "TRADING_BROKER_SANDBOX=true: must be yes or no"),
         ("LOG_LEVEL", "LOUD", "TRADING_LOG_LEVEL=LOUD: must be one of DEBUG, INFO, WARNING, ERROR"),
         ("POSTGRES_USER", " ", "TRADING_POSTGRES_USER= : must not be empty"),
     ],
@@ -65,6 +78,32 @@ def test_command_ends_with_one_line(tmp_path: Path) -> None:
         "error: credential postgres-app: file a: is missing; mount the Secret credentials-postgres-app" in done.stderr
     )
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ({"BROKER": "zerodha"}, "error: broker=zerodha: must be one of http, paper, or of an installed package"),
+        ({"BROKER": "http"}, "error: broker url=: must be https"),
+        ({"BROKER": "http", "BROKER_URL": "https://b"}, "error: broker credential api-key: is not mounted at"),
+    ],
+)
+def test_broker_that_cannot_be_used_ends_the_role_before_anything_else(
+    tmp_path: Path, env: dict[str, str], said: str
+) -> None:
+    given = {f"TRADING_{name}": value for name, value in env.items()}
+    done = cli("run", "execution", **GOOD, TRADING_CREDENTIALS_DIR=str(tmp_path), **given)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert said in done.stderr
+
+
+def test_real_orders_are_not_made_of_prices_that_are_made_up(tmp_path: Path) -> None:
+    mount(tmp_path / "broker")
+    given = {"TRADING_BROKER": "http", "TRADING_BROKER_URL": "https://b", "TRADING_CREDENTIALS_DIR": str(tmp_path)}
+    with pytest.raises(BrokerUnfit, match=r"TRADING_FEED_SOURCE=synthetic: broker http takes LIVE .* made up"):
+        fit(from_environment(GOOD | given))
+    assert fit(from_environment(GOOD | given | {"TRADING_BROKER_SANDBOX": "yes"})).mode is Mode.LIVE
+    assert fit(from_environment(GOOD | given | {"TRADING_FEED_SOURCE": "/bars.csv"})).mode is Mode.LIVE
 
 
 def test_corrupt_market_data_stops_the_feed_before_anything_else(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TypeVar
 import httpx
 import pytest
 
+from tests.app.asking import NO_AUTHORITIES
 from tests.app.client import KEY as PLATFORM
 from tests.app.client import order
 from tests.app.credentials import Credentials
@@ -21,6 +22,7 @@ from trading.cache.nonces import claim
 from trading.security.apikeys import mint, signing_key
 from trading.security.client import Signed
 from trading.security.credentials import MountedCredential
+from trading.security.knownkeys import HOLDS_S
 from trading.security.signing import KEY, NONCE, SIGNATURE, TIMESTAMP, Request, Stamp, sign
 
 pytestmark = pytest.mark.cluster
@@ -42,7 +44,7 @@ def api(stage_: Stage) -> Process:
 
 
 def signed(api: Process, key: str) -> httpx.Client:
-    return httpx.Client(base_url=f"http://127.0.0.1:{api.port}", auth=Signed(key), timeout=20)
+    return httpx.Client(base_url=f"http://127.0.0.1:{api.port}", auth=Signed(key), timeout=20, verify=NO_AUTHORITIES)
 
 
 def by_hand(api: Process, key: str, key_id: str, body: bytes, **stamp: object) -> httpx.Request:
@@ -55,7 +57,7 @@ def by_hand(api: Process, key: str, key_id: str, body: bytes, **stamp: object) -
 
 
 def send(request: httpx.Request) -> httpx.Response:
-    with httpx.Client(timeout=20) as client:
+    with httpx.Client(timeout=20, verify=NO_AUTHORITIES) as client:
         return client.send(request)
 
 
@@ -149,6 +151,32 @@ def test_unknown_revoked_and_wrong_keys_are_told_the_same(api: Process) -> None:
     assert {(answer.status_code, answer.text) for answer in answers} == {(401, answers[0].text)}
 
 
+def test_what_ends_a_key_in_one_process_ends_it_in_the_others_within_the_time_that_a_key_is_known_for(
+    api: Process, stage_: Stage
+) -> None:
+    """Revoked, or its owner disabled, while both processes know it well."""
+    other = stage_.start("api")
+    for name in ("gone-key", "gone-user"):
+        token = user_of_signed(api, name)
+        key = person_key(api, token)
+        with signed(api, key) as here, signed(other, key) as there:
+            assert [client.get("/v1/auth/me").status_code for client in (here, there)] == [200, 200]
+            if name == "gone-key":
+                gone = call(api, "DELETE", f"/v1/keys/{key.split('.')[0]}", {"Authorization": f"Bearer {token}"})
+            else:
+                with signed(api, PLATFORM["X-API-Key"]) as platform:
+                    gone = platform.patch(f"/v1/admin/users/{name}", json={"version": 1, "disabled": True})
+            ended_at = time.monotonic()
+            assert gone.is_success
+            assert here.get("/v1/auth/me").status_code == 401, "at once where it was ended"
+            asked_at, answer = time.monotonic(), there.get("/v1/auth/me")
+            while answer.status_code == 200:
+                assert asked_at - ended_at < HOLDS_S, "still good after the time"
+                asked_at, answer = time.monotonic(), there.get("/v1/auth/me")
+            assert answer.status_code == 401
+    other.stop()
+
+
 def test_a_rotated_key_signs_with_both_secrets_and_lives_through_rotations_of_the_seal(
     api: Process, stage_: Stage
 ) -> None:
@@ -159,13 +187,25 @@ def test_a_rotated_key_signs_with_both_secrets_and_lives_through_rotations_of_th
     slots = Credentials.values("jwt")
     for epoch in (1, 2, 3):
         slots["ab"[epoch % 2]] = f"seal {epoch}".ljust(32, "z")
+        before = seals_of(stage_, key)
         stage_.credentials.mount("jwt", slots, current="ab"[epoch % 2], epoch=epoch)
         for text in (key, rotated):
             with signed(api, text) as client:
                 assert client.get("/v1/auth/me").status_code == 200, epoch
+                eventually(partial(is_sealed_anew, client, stage_, key, before), 2, f"sealed under epoch {epoch}")
     assert call(api, "GET", "/v1/auth/me", bearer).status_code == 401, (
         "an access token outlives one rotation, not three"
     )
+
+
+def is_sealed_anew(client: httpx.Client, stage_: Stage, key: str, before: set[object]) -> bool:
+    """Whether neither secret's seal is of those before; a process looks at them again when it has known them enough."""
+    return client.get("/v1/auth/me").status_code == 200 and not before & seals_of(stage_, key)
+
+
+def seals_of(stage_: Stage, key: str) -> set[object]:
+    [row] = stage_.query("SELECT sealed, previous_sealed FROM api_key WHERE id = %s", key.split(".")[0])
+    return set(row)
 
 
 def test_the_platforms_key_signs_with_either_slot(api: Process) -> None:

@@ -28,7 +28,6 @@ from trading.storage.connection import Connection
 from trading.storage.database import Database
 from trading.storage.errors import ClientOrderIdReused, CommitUnconfirmed
 from trading.storage.market import activate_feed, active_progress, save_progress
-from trading.storage.migrate import MigrationError, is_current, migrate, migrations
 
 pytestmark = pytest.mark.cluster
 
@@ -59,26 +58,6 @@ def pool(stage: Stage, size: int = 4) -> Iterator[Database]:
     database.open()
     yield database
     database.close()
-
-
-def test_migrations_run_once_from_many_replicas(stage: Stage) -> None:
-    assert stage.migrate() == []
-    stage.postgres.create(f"{stage.database}_b")
-    stage.env["TRADING_POSTGRES_DATABASE"] = f"{stage.database}_b"
-    with ThreadPoolExecutor(4) as threads:
-        applied = list(threads.map(lambda _: migrate(stage.logins(), wait_s=10), range(4)))
-    assert sorted(applied) == [[], [], [], [migration.name for migration in migrations()]]
-    with stage.connect() as connection:
-        assert is_current(connection)
-        connection.execute("UPDATE schema_migration SET sha256 = 'x'")
-    with pytest.raises(MigrationError, match=r"migration 0001_orders\.sql: differs from what was applied"):
-        stage.migrate()
-
-
-def test_migrate_says_who_does_not_answer(stage: Stage) -> None:
-    stage.env["TRADING_POSTGRES_HOSTS"] = "127.0.0.1:1"
-    with pytest.raises(MigrationError, match=r"no writable PostgreSQL at 127.0.0.1 within 0 s .*refused"):
-        migrate(stage.logins(), wait_s=0)
 
 
 def test_client_order_id_makes_one_order_however_often_and_from_wherever(stage: Stage) -> None:

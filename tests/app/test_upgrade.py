@@ -14,8 +14,8 @@ from trading.portfolio.positions import Position
 from trading.risk.checks import Limits
 from trading.storage import orders, queries
 from trading.storage.connection import Connection
-from trading.storage.migrate import _apply, migrations
 from trading.storage.paging import Page
+from trading.storage.schema import migrations
 
 pytestmark = pytest.mark.cluster
 
@@ -54,15 +54,15 @@ def old(stage: Stage) -> Iterator[Connection]:
     name = f"{stage.database}_old"
     stage.postgres.create(name)
     stage.env["TRADING_POSTGRES_DATABASE"] = stage.database = name
+    stage.migrate(to="0001")
     with stage.connect() as connection:
-        _apply(connection, migrations()[:1])
         connection.execute("INSERT INTO instrument VALUES ('RELIANCE', 'NSE', 0.10, 1)")
         connection.execute("INSERT INTO account VALUES ('ema-crossover')")
         connection.execute("INSERT INTO position VALUES ('ema-crossover', 'RELIANCE', 'CNC', 4, 400.20, 0)")
         with connection.cursor() as cursor:
             cursor.executemany(ORDER, OLD_ORDERS)
             cursor.executemany(EVENT, OLD_EVENTS)
-        assert _apply(connection, migrations()) == [migration.name for migration in migrations()[1:]]
+        assert stage.migrate() == [migration.name for migration in migrations()[1:]]
         yield connection
 
 

@@ -162,3 +162,6 @@ class VenueBroker:
 
     def has_news(self) -> bool:
         return False
+
+    def close(self) -> None:
+        """Nothing is open."""

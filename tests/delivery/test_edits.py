@@ -11,9 +11,11 @@ from components.kit.images import LOCAL_REGISTRY
 from stacks.config import parse
 from toolchain.delivery import release, rotation
 from toolchain.delivery.release import Release, last_whole
-from toolchain.delivery.stackedit import epochs, with_epoch, with_images
+from toolchain.delivery.stackedit import with_images
 from toolchain.kit.console import ToolError
 from toolchain.kit.paths import ROOT
+from trading.rotation.errors import RotationError
+from trading.rotation.stackfile import epochs, with_epoch
 
 STACKS = ("local", "staging", "prod")
 IMAGES = {name: f"registry.example.com/t/{name}@sha256:{'ab' * 32}" for name in ("postgres", "redis", "trading")}
@@ -42,7 +44,7 @@ def test_a_comment_beside_an_epoch_stays() -> None:
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ToolError, match=r"KIND = 'mysql': not a credential .* use one of api, jwt, postgres-app"):
+    with pytest.raises(RotationError, match=r"KIND = 'mysql': not a credential .* use one of api, jwt, postgres-app"):
         with_epoch(text_of("prod"), "mysql", 2)
 
 
@@ -101,31 +103,36 @@ def commit(folder: Path, date: str | None) -> None:
 
 
 def test_due_is_what_has_stood_for_longer_than_the_interval(checkout: Path) -> None:
-    assert rotation.rotate("prod", "due", 90) == ["Pulumi.prod.yaml: api: epoch 3 -> 4"]
+    assert rotation.propose("prod", "due") == ["Pulumi.prod.yaml: api: epoch 3 -> 4"]
     assert epochs(checkout.read_text()) == {"api": 4, "redis-app": 1}
 
 
+def test_an_interval_of_its_own_makes_a_kind_due_later(checkout: Path) -> None:
+    checkout.write_text(checkout.read_text() + "  trading-platform:rotationDays:\n    api: 36500\n")
+    assert rotation.propose("prod", "due") == []
+
+
 def test_a_second_run_before_the_commit_changes_nothing_more(checkout: Path) -> None:
-    rotation.rotate("prod", "due", 90)
-    assert rotation.rotate("prod", "due", 90) == []
+    rotation.propose("prod", "due")
+    assert rotation.propose("prod", "due") == []
     assert epochs(checkout.read_text())["api"] == 4
 
 
 def test_a_named_kind_is_stepped_whatever_its_age(checkout: Path) -> None:
-    assert rotation.rotate("prod", "redis-app", 90) == ["Pulumi.prod.yaml: redis-app: epoch 1 -> 2"]
+    assert rotation.propose("prod", "redis-app") == ["Pulumi.prod.yaml: redis-app: epoch 1 -> 2"]
 
 
 def test_two_steps_at_once_are_refused(checkout: Path) -> None:
-    rotation.rotate("prod", "redis-app", 90)
+    rotation.propose("prod", "redis-app")
     with pytest.raises(ToolError, match="its epoch 2 is not committed yet; commit and deploy it first"):
-        rotation.rotate("prod", "redis-app", 90)
+        rotation.propose("prod", "redis-app")
     assert epochs(checkout.read_text())["redis-app"] == 2
 
 
 def test_an_unknown_kind_changes_nothing(checkout: Path) -> None:
     before = checkout.read_text()
     with pytest.raises(ToolError, match="KIND = 'x'"):
-        rotation.rotate("prod", "x", 90)
+        rotation.propose("prod", "x")
     assert checkout.read_text() == before
 
 
@@ -133,7 +140,7 @@ def test_a_clone_without_history_is_refused(checkout: Path, tmp_path: Path, monk
     git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{tmp_path}", "shallow")
     monkeypatch.setattr(rotation, "config_file", lambda _: tmp_path / "shallow" / checkout.name)
     with pytest.raises(ToolError, match="git fetch --unshallow first"):
-        rotation.rotate("prod", "due", 90)
+        rotation.propose("prod", "due")
 
 
 def test_a_release_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.delivery.workflows import Job, files, jobs, load, runs, workflow, workflow_files
-from toolchain.delivery.stackedit import epochs
 from toolchain.kit.paths import ROOT
+from trading.rotation.stackfile import epochs
 
 ALL = list(jobs())
 TARGETS = {".venv/.ready", *re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)}

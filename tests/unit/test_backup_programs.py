@@ -119,6 +119,21 @@ def test_a_new_primary_sends_again_what_it_only_received(tmp_path: Path) -> None
     assert archive.send_again(tmp_path) == []
 
 
+def test_a_segment_in_which_a_timeline_was_left_is_not_sent_again_since_its_end_differs_between_members(
+    tmp_path: Path,
+) -> None:
+    status = tmp_path / "archive_status"
+    status.mkdir()
+    left_in, whole = "000000010000000000000005", ["000000010000000000000004", "000000020000000000000005"]
+    for name in (*whole, left_in, "000000010000000000000006"):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(16 << 20)
+        (status / f"{name}.done").touch()
+    (tmp_path / "00000002.history").write_text("1\t0/5089338\tno recovery target specified\n")
+    assert archive.send_again(tmp_path) == whole
+    assert (status / f"{left_in}.done").exists()
+
+
 def test_the_metrics_tell_of_the_archive_and_of_each_job() -> None:
     facts = {"ok": False, "at": 5, "seconds": 1.5, "newest": {"full": 4}, "stored_bytes": 9}
     rehearsal = {"ok": True, "at": 6, "seconds": 2, "newest_commit": 3.5}

@@ -269,6 +269,31 @@ def test_the_controller_of_an_ingress_must_be_let_in() -> None:
     assert "pulumi config set --path 'network.api_client_namespaces[0]'" in line
 
 
+@pytest.mark.parametrize(
+    ("ingress", "access", "is_refused"),
+    [
+        (INGRESS, {"allowlist": ["203.0.113.0/24"]}, True),
+        (INGRESS, {"allowlist": [], "trusted_proxies": []}, True),
+        (INGRESS, {"allowlist": ["203.0.113.0/24"], "trusted_proxies": ["10.244.0.0/16"]}, False),
+        (INGRESS, {"signing": "writes"}, False),
+        ({}, {"allowlist": ["203.0.113.0/24"]}, False),
+    ],
+)
+def test_an_allowlist_behind_an_ingress_must_know_its_proxies(
+    ingress: dict[str, object], access: dict[str, object], is_refused: bool
+) -> None:
+    values = stack(ingress=ingress, network=CONTROLLER, trading={"access": access})
+    if not is_refused:
+        assert parse("local", values, ()).trading.access.given() == {
+            name: tuple(value) if isinstance(value, list) else value for name, value in access.items()
+        }
+        built(ingress=ingress, network=CONTROLLER, trading={"access": access})
+        return
+    (line,) = lines(values)
+    assert line.startswith("trading.access.trusted_proxies = (): behind an Ingress every client has the controller's")
+    assert "pulumi config set --path 'trading.access.trusted_proxies[0]'" in line
+
+
 BLOCKS = ["203.0.113.0/24", "2001:db8::/32"]
 
 

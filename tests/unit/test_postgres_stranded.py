@@ -46,7 +46,13 @@ def test_two_acknowledgements_of_five_ask_for_two_more_members() -> None:
 def test_a_complaint_that_is_not_renewed_is_of_a_dead_member() -> None:
     first = {"b": says("c", beat=7), "c": says("b", beat=3)}
     assert alive(first, {"b": says("c", beat=7), "c": says("b", beat=4)}) == {"c": says("b", beat=4)}
-    assert alive({}, first) == {}
+    assert alive(first, first) == {}
+
+
+def test_a_complaint_that_a_look_before_has_not_found_is_new_and_one_that_nobody_looked_for_is_not() -> None:
+    found = {"b": says("c", beat=1)}
+    assert alive({}, found) == found
+    assert alive(None, found) == {}
 
 
 def test_a_standby_says_nothing_that_hears_the_primary_or_knows_none() -> None:

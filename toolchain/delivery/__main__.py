@@ -1,4 +1,4 @@
-"""Command line: python -m toolchain.delivery release|pin|running|plan|deploy|canary|rotate."""
+"""Command line: python -m toolchain.delivery release|pin|running|plan|deploy|canary|rotate|propose."""
 
 import argparse
 from pathlib import Path
@@ -9,8 +9,6 @@ from toolchain.kit.console import main_guard
 from toolchain.kit.paths import LOCAL
 from toolchain.platform import stack as stacks
 from toolchain.platform.tools import ensure_tools
-
-INTERVAL_DAYS = 90
 
 
 def main() -> int:
@@ -59,9 +57,14 @@ def canary(args: argparse.Namespace) -> None:
         print(watch.watch_stack(ensure_tools(args.stack), args.stack, args.seconds, budget))
 
 
-def rotate(args: argparse.Namespace) -> None:
-    """Take the next epoch of a credential in the stack's file."""
-    print("\n".join(rotation.rotate(args.stack, args.kind, args.max_age_days)) or "nothing is due")
+def rotate(args: argparse.Namespace) -> int:
+    """Rotate credentials of the running platform, until every node and client has moved."""
+    return rotation.rotate(ensure_tools(args.stack), args.stack, args.kind, args.options)
+
+
+def propose(args: argparse.Namespace) -> None:
+    """Take the next epoch of a credential in the stack's file, for a change that is reviewed."""
+    print("\n".join(rotation.propose(args.stack, args.kind)) or "nothing is due")
 
 
 def folder(stack: str) -> Path:
@@ -77,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
     made = actions.add_parser("release", help=text, description=text)
     made.add_argument("--registry", required=True, metavar="HOST/PREFIX", help="where to; log in with `buildah login`")
     made.add_argument("--out", type=Path, default=LOCAL / "release.json", metavar="FILE", help="(default: %(default)s)")
-    for run in (pin, running, plan, deploy, canary, rotate):
+    for run in (pin, running, plan, deploy, canary, rotate, propose):
         added = actions.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
         added.add_argument("--stack", required=True, help="local, staging or prod")
         added.set_defaults(run=run)
@@ -110,11 +113,22 @@ def canary_options(added: argparse.ArgumentParser) -> None:
 
 def rotate_options(added: argparse.ArgumentParser) -> None:
     """Options of rotate."""
-    added.add_argument("--kind", required=True, help="a credential kind, or `due` for all past the interval")
-    added.add_argument("--max-age-days", type=float, default=INTERVAL_DAYS, help=f"(default: {INTERVAL_DAYS})")
+    added.add_argument("--kind", required=True, help="what, as of `trading rotate`")
+    added.add_argument("options", nargs="*", metavar="OPTION", help="after --, those of `trading rotate`")
 
 
-OPTIONS = {"pin": pin_options, "deploy": deploy_options, "canary": canary_options, "rotate": rotate_options}
+def propose_options(added: argparse.ArgumentParser) -> None:
+    """Options of propose."""
+    added.add_argument("--kind", required=True, help="a credential kind, or `due` for all past their intervals")
+
+
+OPTIONS = {
+    "pin": pin_options,
+    "deploy": deploy_options,
+    "canary": canary_options,
+    "rotate": rotate_options,
+    "propose": propose_options,
+}
 
 
 if __name__ == "__main__":

@@ -1,26 +1,34 @@
-"""Take the next epoch of a credential in a stack's file: by name, or of every kind that is due."""
+"""Rotate with the toolchain's own commands; or propose it, as the next epoch in a stack's file, to be reviewed."""
 
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from toolchain.delivery.stackedit import epoch_lines, epochs, with_epoch
 from toolchain.kit import git
 from toolchain.kit.console import ToolError
 from toolchain.platform.stack import config_file
+from toolchain.platform.tools import Tools
+from trading.rotation.errors import RotationError
+from trading.rotation.stackfile import INTERVAL_DAYS, epoch_lines, epochs, intervals, with_epoch
 
 DUE = "due"
 DAY_S = 86400
 UNCOMMITTED = "0" * 40
 
 
-def rotate(stack: str, kind: str, max_age_days: float) -> list[str]:
+def rotate(tools: Tools, stack: str, what: str, options: Sequence[str]) -> int:
+    """`trading rotate` with these tools; returns its exit code."""
+    return tools.run(sys.executable, "-m", "trading.rotation", what, "--stack", stack, *options)
+
+
+def propose(stack: str, kind: str) -> list[str]:
     """Step the epochs in `Pulumi.<stack>.yaml`; returns one line for each, none when nothing is due.
 
     Args:
         stack: whose file.
-        kind: a credential kind, or `due` for each whose epoch has stood for more than `max_age_days`.
-        max_age_days: the interval; a kind that is named is stepped whatever its age.
+        kind: a credential kind, stepped whatever its age, or `due` for each whose epoch has stood for longer than its
+            interval: 90 days, or what `rotationDays` in the file says.
 
     Raises:
         ToolError: the kind is unknown, or its epoch is changed here already. Only the older of the two slots may be
@@ -30,24 +38,26 @@ def rotate(stack: str, kind: str, max_age_days: float) -> list[str]:
     text = path.read_text()
     changed = committed_times(path)
     ages = {name: age_days(changed[line], time.time()) for name, line in epoch_lines(text).items()}
-    before = epochs(text)
-    if kind != DUE:
-        with_epoch(text, kind, 0)
-        if ages[kind] is None:
-            raise ToolError(
-                f"KIND = {kind!r}: its epoch {before[kind]} is not committed yet; commit and deploy it first, since a "
-                "second step would renew the slot that clients still use"
-            )
-    chosen = due(ages, max_age_days) if kind == DUE else [kind]
+    try:
+        before = epochs(text)
+        with_epoch(text, min(before) if kind == DUE else kind, 1)
+    except RotationError as error:
+        raise ToolError(str(error)) from None
+    if kind != DUE and ages[kind] is None:
+        raise ToolError(
+            f"KIND = {kind!r}: its epoch {before[kind]} is not committed yet; commit and deploy it first, since a "
+            "second step would renew the slot that clients still use"
+        )
+    chosen = due(ages, intervals(text)) if kind == DUE else [kind]
     for name in chosen:
         text = with_epoch(text, name, before[name] + 1)
     path.write_text(text)
     return [f"{path.name}: {name}: epoch {before[name]} -> {before[name] + 1}" for name in chosen]
 
 
-def due(ages: Mapping[str, float | None], max_age_days: float) -> list[str]:
-    """The kinds that are older than the interval, sorted; one that is changed but not committed is as new as can be."""
-    return sorted(name for name, age in ages.items() if age is not None and age > max_age_days)
+def due(ages: Mapping[str, float | None], days: Mapping[str, int]) -> list[str]:
+    """The kinds that are older than their interval, sorted; one that is not committed is as new as can be."""
+    return sorted(name for name, age in ages.items() if age is not None and age > days.get(name, INTERVAL_DAYS))
 
 
 def age_days(changed: float | None, now: float) -> float | None:

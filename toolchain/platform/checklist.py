@@ -13,6 +13,7 @@ import yaml
 from components.credentials.args import KINDS
 from components.credentials.registry import RegistryLogin
 from stacks.secrets import (
+    BROKER_KEYS,
     DEFAULT_TLS_SECRET,
     LOGIN_KEYS,
     PASSPHRASE_KEY,
@@ -102,6 +103,8 @@ def _idle(key: str, values: Mapping[str, object]) -> str:
         return "images are local"
     if key in STORE_KEYS:
         return "backups go to no S3 store"
+    if key in BROKER_KEYS:
+        return "orders stay on paper, or others keep the broker's keys"
     if key == PASSPHRASE_KEY:
         return "one is made; set it to go on with a repository that is there already"
     return _other_keeper(values)

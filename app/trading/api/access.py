@@ -12,6 +12,7 @@ from flask import Flask, current_app, g, request
 
 from trading.api.addresses import address
 from trading.api.deps import dependencies
+from trading.api.knownkeys import DEADLINE_S, known_keys
 from trading.api.problems import refuse
 from trading.api.signing import READING, signer
 from trading.security.access import THE_PLATFORM, knows_secret, of_key, of_user
@@ -21,7 +22,7 @@ from trading.security.signing import SIGNATURE
 from trading.security.tokens import TokenRefused
 from trading.storage.connection import Connection
 from trading.storage.sessions import is_open
-from trading.storage.users import key_and_owner, user
+from trading.storage.users import user
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,7 +39,6 @@ SCHEMES: dict[str, dict[str, str]] = {
         "description": "HMAC-SHA256 over the request, with a time and a nonce; see docs/engine/signing.md.",
     },
 }
-DEADLINE_S = 2.0
 
 
 def recognise() -> None:
@@ -142,9 +142,9 @@ def _user_with(text: str) -> Principal | None:
     if presented is None:
         return None
     now = datetime.now(UTC)
-    found = dependencies().database.run(lambda c: key_and_owner(c, presented.id), deadline_s=DEADLINE_S)
-    row, owner = found or (None, None)
-    return of_key(row, owner, now) if knows_secret(presented, row, now) and row and owner else None
+    known = known_keys().get(presented.id)
+    knows = knows_secret(presented, known.row if known else None, now)
+    return of_key(known.row, known.owner, now) if known and knows else None
 
 
 def _logged_in(token: str) -> Principal:

@@ -17,6 +17,7 @@ from trading.api import (
     backtests,
     docs,
     keys,
+    knownkeys,
     marketdata,
     openapi,
     orders,
@@ -79,6 +80,7 @@ def create_app(given: Dependencies | None) -> APIFlask:
     app.after_request(_observe)
     if given:
         app.extensions[NAME] = given
+        app.extensions[knownkeys.NAME] = knownkeys.keys_in(given.database, given.access.sealer)
         app.extensions[ratelimit.NAME] = ratelimit.RateLimiter(given.cache, given.requests_a_minute)
     return app
 

@@ -99,7 +99,7 @@ def rotate_key(key_id: str, json_data: RotateKey) -> tuple[NewKey, int, dict[str
 @unsigned
 @blueprint.output({}, status_code=204)
 def revoke_key(key_id: str) -> tuple[str, int]:
-    """Revoke a key of one's own, at once; administrators may revoke anybody's."""
+    """Revoke a key of one's own, which is refused within a second; administrators may revoke anybody's."""
     if not principal().role.includes(Role.ADMIN):
         person()
 

@@ -34,10 +34,11 @@ from trading.api.schemas.orders import (
 from trading.api.signing import READING
 from trading.cache.client import CacheUnavailable
 from trading.cache.market import say_orders_wait
-from trading.domain.orders import Change, Mode, Order, OrderRequest, Status
+from trading.domain.orders import Change, Order, OrderRequest, Status
 from trading.risk.checks import Denial
 from trading.security.principal import Role
 from trading.storage import queries
+from trading.storage.broker import addressed
 from trading.storage.connection import Connection
 from trading.storage.orders import cancel_all, place, request_cancel, request_modify
 from trading.storage.preview import preview
@@ -74,7 +75,7 @@ def place_order(json_data: PlaceOrder) -> tuple[OrderOut, int]:
 
     def work(connection: Connection) -> tuple[queries.OrderRow | None, bool]:
         with connection.writing():
-            order, is_new = place(connection, wanted, dependencies().limits, paced=False)
+            order, is_new = place(connection, addressed(connection, wanted), dependencies().limits, paced=False)
         return queries.order(connection, order.order_id), is_new
 
     row, is_new = dependencies().database.run(work)
@@ -97,7 +98,7 @@ def preview_order(json_data: Ticket) -> PreviewOut:
 
     def work(connection: Connection) -> PreviewOut:
         must_exist(connection, wanted.account)
-        found = preview(connection, wanted, dependencies().limits)
+        found = preview(connection, addressed(connection, wanted), dependencies().limits)
         charges = found.charges
         items = {name: getattr(charges, name) for name in ChargesOut.model_fields} if charges else None
         return PreviewOut(
@@ -248,7 +249,6 @@ def _request(ticket: Ticket, client_order_id: str) -> OrderRequest:
         limit_price=ticket.limit_price,
         trigger_price=ticket.trigger_price,
         market_protection_percent=ticket.protection(),
-        mode=Mode.PAPER,
     )
 
 

@@ -11,22 +11,19 @@ from flask import current_app, g, request
 from prometheus_client import Counter
 
 from trading.api.deps import dependencies
+from trading.api.knownkeys import known_keys
 from trading.api.problems import refuse
 from trading.cache.client import CacheUnavailable
 from trading.cache.nonces import claim
 from trading.security.access import THE_PLATFORM, of_key
 from trading.security.apikeys import PLATFORM, signing_key
-from trading.security.people import KeyRow, User
+from trading.security.knownkeys import KnownKey
 from trading.security.principal import Principal
-from trading.security.sealing import SealBroken
 from trading.security.signing import Request, SignatureRefused, Signing, Stamp, is_signed, verify
-from trading.storage.connection import Connection
-from trading.storage.users import key_and_owner, seal_anew
 
 P = ParamSpec("P")
 R = TypeVar("R")
 READING = ("GET", "HEAD", "OPTIONS")
-DEADLINE_S = 2.0
 REFUSED = Counter("trading_signature_refused_total", "Requests whose signature was refused", ["reason"])
 
 
@@ -110,27 +107,11 @@ class _Ring:
         if key_id == PLATFORM:
             self.holder = THE_PLATFORM
             return [signing_key(value) for _, value in dependencies().keys.get().in_order()]
-        found = dependencies().database.run(lambda c: key_and_owner(c, key_id), deadline_s=DEADLINE_S)
-        return self._users(*found) if found else ()
+        known = known_keys().get(key_id)
+        return self._users(known) if known else ()
 
-    def _users(self, row: KeyRow, owner: User) -> list[bytes]:
+    def _users(self, known: KnownKey) -> list[bytes]:
         now = datetime.now(UTC)
-        self.holder = of_key(row, owner, now)
-        return [key for sealed in row.seals(now) if (key := _unseal(row.id, sealed))] if self.holder else []
-
-
-def _unseal(key_id: str, sealed: bytes) -> bytes | None:
-    sealer = dependencies().access.sealer
-    try:
-        key, is_current = sealer.unseal(key_id, sealed)
-    except SealBroken:
-        return None
-    if not is_current:  # so that a key that is used lives through every rotation
-        anew = sealer.seal(key_id, key)
-
-        def work(connection: Connection) -> None:
-            with connection.writing():
-                seal_anew(connection, key_id, sealed, anew)
-
-        dependencies().database.run(work, deadline_s=DEADLINE_S)
-    return key
+        self.holder = of_key(known.row, known.owner, now)
+        seals = known.row.seals(now) if self.holder else []
+        return [known.opened[sealed] for sealed in seals if sealed in known.opened]

@@ -17,6 +17,7 @@ from trading.api.schemas.strategies import (
     KindList,
     KindOut,
     PerformanceOut,
+    SetAlgo,
     SetParameters,
     SignalList,
     SignalOut,
@@ -116,6 +117,16 @@ def set_parameters(name: str, json_data: SetParameters) -> StrategyOut:
     return _change(name, json_data.reason, parameters=json_data.parameters, version=json_data.version)
 
 
+@blueprint.put("/strategies/<name>/algo")
+@requires(Role.RISK)
+@blueprint.input(SetAlgo)
+@blueprint.output(StrategyOut)
+@blueprint.doc(responses={409: "It has changed since the version that was named (`STRATEGY_VERSION`)."})
+def set_algo(name: str, json_data: SetAlgo) -> StrategyOut:
+    """Give a strategy the exchange's tag of its orders; without one its LIVE orders are denied, `RISK_ALGO`."""
+    return _change(name, json_data.reason, algo_id=json_data.algo_id, version=json_data.version)
+
+
 @blueprint.get("/strategies/<name>/changes")
 @requires(Role.VIEWER)
 @blueprint.input(PageQuery, location="query")
@@ -130,6 +141,7 @@ def list_strategy_changes(name: str, query_data: PageQuery) -> StrategyChangeLis
             version=row.version,
             is_enabled=row.enabled,
             parameters=row.parameters,
+            algo_id=row.algo_id,
             actor=row.actor,
             reason=row.reason,
             recorded_at=row.recorded_at,
@@ -195,6 +207,7 @@ def _change(
     enabled: bool | None = None,
     parameters: dict[str, Any] | None = None,
     version: int | None = None,
+    algo_id: str | None = None,
 ) -> StrategyOut:
     who = principal().name
 
@@ -202,7 +215,7 @@ def _change(
         if parameters is not None:
             must_suit(row.kind, parameters, "parameters")
         with connection.writing():
-            return _out(change(connection, row.name, enabled, parameters, who, reason, version))
+            return _out(change(connection, row.name, enabled, parameters, who, reason, version, algo_id))
 
     return _of(name, work)
 
@@ -230,4 +243,5 @@ def _out(row: StrategyRow) -> StrategyOut:
         is_enabled=row.enabled,
         parameters=dict(row.parameters),
         version=row.version,
+        algo_id=row.algo_id,
     )

@@ -9,10 +9,10 @@ from trading.api.access import requires
 from trading.api.deps import dependencies
 from trading.api.schemas.system import Health, VersionOut
 from trading.domain.errors import TradingError
-from trading.domain.orders import Mode
 from trading.security.principal import Role
 from trading.services.health import OK, answer
-from trading.storage.migrate import is_current, migrations
+from trading.storage.broker import broker
+from trading.storage.schema import is_current, migrations
 
 blueprint = APIBlueprint("system", __name__, tag="system")
 known = APIBlueprint("version", __name__, tag="system")  # for those who have a key
@@ -46,7 +46,8 @@ def metrics() -> Response:
 @known.output(VersionOut)
 def get_version() -> VersionOut:
     """Tell what runs here."""
-    return VersionOut(version=__version__, schema_version=migrations()[-1].version, mode=Mode.PAPER)
+    mode = dependencies().database.run(broker).mode
+    return VersionOut(version=__version__, schema_version=migrations()[-1].version, mode=mode)
 
 
 def _answer(checks: dict[str, str]) -> Response:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from trading.api.access import principal
 from trading.api.addresses import address
 from trading.api.deps import dependencies
+from trading.api.knownkeys import known_keys
 from trading.api.problems import refuse
 from trading.security.audit import Entry
 from trading.storage.audit import append
@@ -16,13 +17,19 @@ T = TypeVar("T")
 
 
 def written(work: Callable[[Connection], T]) -> T:
-    """The result of `work` in one transaction; it is made again when its outcome is unknown, so it must be safe to."""
+    """The result of `work` in one transaction; it is made again when its outcome is unknown, so it must be safe to.
+
+    It holds for the next request here, and in the other processes as soon as they ask the store again.
+    """
 
     def write(connection: Connection) -> T:
         with connection.writing():
             return work(connection)
 
-    return dependencies().database.run(write)
+    try:
+        return dependencies().database.run(write)
+    finally:  # whatever is known of its outcome
+        known_keys().forget()
 
 
 def note(connection: Connection, action: str, subject: str, *, actor: str | None = None, **detail: Any) -> None:  # noqa: ANN401 - JSON values

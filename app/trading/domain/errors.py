@@ -7,6 +7,12 @@ class TradingError(Exception):
     code = "TRADING"
 
 
+class Unfit(TradingError):
+    """What no repetition mends: the process ends with it, so that it is seen and whoever led before goes on."""
+
+    code = "UNFIT"
+
+
 class InvalidOrder(TradingError):
     """An order request that is wrong by itself, whatever the state of the world."""
 

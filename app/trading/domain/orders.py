@@ -151,7 +151,7 @@ class OrderRequest:
         trigger_price: rupees; with SL and SL-M only.
         market_protection_percent: how far from the last price MARKET and SL-M may trade at most.
         strategy_id: the strategy that decided it; None when a person or another program did.
-        algo_id: the exchange's tag of the algorithm; LIVE orders need one.
+        algo_id: the exchange's tag of the algorithm; a LIVE order without one is denied.
         mode: where it may go, whatever the settings say later.
         order_id: a function of account and client order id, so that a repeated request cannot get another.
 
@@ -184,8 +184,6 @@ class OrderRequest:
             raise InvalidOrder("market_protection_percent", protection, "its limit protects the order; leave it out")
         if protection is not None and not 0 < protection < HUNDRED:
             raise InvalidOrder("market_protection_percent", protection, "must be above 0 and below 100")
-        if self.mode is Mode.LIVE and not self.algo_id:
-            raise InvalidOrder("algo_id", self.algo_id, "a LIVE order needs the exchange's tag of its algorithm")
         name = f"{self.account}\n{self.client_order_id}"
         object.__setattr__(self, "order_id", uuid.uuid5(ORDER_NAMESPACE, name))  # once: it costs a hash
 

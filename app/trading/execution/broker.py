@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from trading.domain.events import (
     Accepted,
@@ -127,4 +127,17 @@ class BrokerAdapter(Protocol):
 
     def has_news(self) -> bool:
         """Whether the venue has called since the last snapshot, so that taking another is worth while now."""
+        ...
+
+    def close(self) -> None:
+        """Give back what was opened. It is opened to see whether it can be, and then for each term as leader."""
+        ...
+
+
+@runtime_checkable
+class TakesPostbacks(Protocol):
+    """An adapter whose broker calls back; the listener is ours, see `trading.execution.http.postback`."""
+
+    def take_postback(self, body: bytes) -> bool:
+        """Told what was posted, from any thread; False when it is not the broker's, and nothing may be done then."""
         ...

@@ -85,6 +85,9 @@ class PaperBroker:
         """Never: it speaks when it is spoken to, and at each step."""
         return False
 
+    def close(self) -> None:
+        """See `BrokerAdapter.close`: there is nothing to give back."""
+
     def reports(self, step: Step, previous_at: datetime | None, working: Sequence[Order]) -> Sequence[Report]:
         """See `BrokerAdapter.reports`."""
         if not working or self._is_away(step.at):

@@ -28,12 +28,16 @@ class Setup:
         instruments: what is listed, by symbol.
         credentials: the mounted folder of the broker's keys; nothing secret comes in any other way.
         url: of the broker's API; empty where there is none.
+        timeout_s: how long one call may take.
+        max_orders_a_second: the most orders and changes that the client may send in any second.
         seed: of a simulated venue.
     """
 
     instruments: Mapping[str, Instrument]
     credentials: Path = Path("/credentials/broker")
     url: str = ""
+    timeout_s: float = 3.0
+    max_orders_a_second: int = 10
     seed: int = 1
 
 
@@ -76,4 +80,6 @@ def _http(setup: Setup) -> BrokerAdapter:
     # Here, not above: a paper platform needs none of the client's memory.
     from trading.execution.http.adapter import HttpBroker
 
-    return HttpBroker(setup.url, setup.credentials)
+    return HttpBroker(
+        setup.url, setup.credentials, timeout_s=setup.timeout_s, max_orders_a_second=setup.max_orders_a_second
+    )

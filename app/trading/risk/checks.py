@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from trading.costs.rates import Rates
 from trading.domain.instruments import Instrument
-from trading.domain.orders import HUNDRED, ZERO, Order, OrderRequest, Product, Side, Terms
+from trading.domain.orders import HUNDRED, ZERO, Mode, Order, OrderRequest, Product, Side, Terms
 from trading.domain.prices import is_on_tick
 from trading.risk.codes import DenyCode
 from trading.risk.killswitch import TradingState
@@ -162,6 +162,12 @@ def _session(_: OrderRequest, context: Context, __: Limits) -> Denial | None:
     return None if context.is_session_open else Denial(DenyCode.SESSION, "session=closed")
 
 
+def _algo(request: OrderRequest, _: Context, __: Limits) -> Denial | None:
+    if request.mode is Mode.PAPER or request.algo_id:
+        return None
+    return Denial(DenyCode.ALGO, f"mode={request.mode} strategy={request.strategy_id} algo_id=None")
+
+
 def _symbol(request: OrderRequest, context: Context, _: Limits) -> Denial | None:
     if context.instrument is not None:
         return None
@@ -288,6 +294,7 @@ def _money(request: OrderRequest, context: Context, limits: Limits) -> Denial | 
 CHECKS: Sequence[Check] = (
     _state,
     _session,
+    _algo,
     _symbol,
     _rate,
     _duplicate,

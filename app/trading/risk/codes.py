@@ -9,6 +9,7 @@ class DenyCode(StrEnum):
     HALTED = "RISK_HALTED"
     REDUCING = "RISK_REDUCING"
     SESSION = "RISK_SESSION"
+    ALGO = "RISK_ALGO"
     SYMBOL = "RISK_SYMBOL"
     RATE = "RISK_RATE"
     DUPLICATE = "RISK_DUPLICATE"
@@ -38,6 +39,8 @@ TEXTS = {
     DenyCode.HALTED: "The kill switch is on: nothing but cancels passes until somebody resets it.",
     DenyCode.REDUCING: "Only orders that shrink a position pass, beside cancels.",
     DenyCode.SESSION: "The exchange takes no orders now.",
+    DenyCode.ALGO: "A LIVE order without the exchange's tag of its algorithm; give the strategy its `algo_id`, or the "
+    "broker one for orders of people.",
     DenyCode.SYMBOL: "The symbol is not listed.",
     DenyCode.RATE: "More orders within one second than allowed, all strategies together; send it again later.",
     DenyCode.DUPLICATE: "An equal order was placed a moment ago; taken for a double dispatch.",

@@ -5,7 +5,6 @@ Kubernetes swaps the whole folder at once behind the symlink `..data`, so it is 
 from one snapshot: a value never goes with another snapshot's `current`.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +42,9 @@ class MountedCredential:
     def __init__(self, directory: Path, kind: str) -> None:
         self.kind = kind
         self._folder = directory / kind
+        # Made once: they are looked at with each request that the deployment's key is used for.
+        self._snapshot = self._folder / "..data"
+        self._files = [self._folder / name for name in FILES]
         self._lock = Lock()
         self._seen: tuple[object, ...] | None = None
         self._credential: Credential | None = None
@@ -62,13 +64,9 @@ class MountedCredential:
 
     def _version(self) -> tuple[object, ...]:
         try:
-            return (os.path.realpath(self._folder / "..data"), *(self._stamp(name) for name in FILES))
+            return (_target(self._snapshot), *map(_stamp, self._files))
         except FileNotFoundError:
             return ()
-
-    def _stamp(self, name: str) -> tuple[int, int, int]:
-        info = (self._folder / name).stat()
-        return info.st_ino, info.st_mtime_ns, info.st_size
 
     def _read(self) -> Credential:
         for _ in range(SWAP_TRIES):
@@ -93,3 +91,16 @@ class MountedCredential:
         if not texts["epoch"].isdecimal():
             raise CredentialError(f"credential {self.kind}: file epoch: must be a whole number; correct the Secret")
         return Credential(slots, texts["current"], int(texts["epoch"]))
+
+
+def _target(link: Path) -> Path | None:
+    """Where a link leads; nowhere when it is none, as where no Secret is mounted."""
+    try:
+        return link.readlink()
+    except OSError:
+        return None
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    info = path.stat()
+    return info.st_ino, info.st_mtime_ns, info.st_size

@@ -13,6 +13,7 @@ from trading.execution.dispatch import Booking
 from trading.risk.checks import Limits
 from trading.risk.killswitch import Cause, TradingState, tighten
 from trading.storage import orders
+from trading.storage.broker import addressed
 from trading.storage.connection import Connection
 from trading.storage.errors import ClientOrderIdReused
 from trading.storage.leadership import Token, require_token
@@ -106,7 +107,8 @@ class StrategyBooks:
         return holdings(self._connection, account)
 
     def place(self, request: OrderRequest) -> Order:
-        """See `Decided.place`."""
+        """See `Decided.place`; the order is for the broker that there is now."""
+        request = addressed(self._connection, request)
         try:
             return orders.place(self._connection, request, self._limits, paced=True)[0]
         except ClientOrderIdReused:

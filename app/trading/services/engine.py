@@ -40,8 +40,9 @@ POLL_S = 0.5  # the wake-up comes sooner
 class Engine:
     """See the module."""
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Cache, limits: Limits) -> None:
         self._cache = cache
+        self._limits = limits
 
     def lead(self, reign: Reign) -> None:
         """Decide until done; another feed or other strategies end one round and begin the next."""
@@ -54,13 +55,14 @@ class Engine:
                 reign.alive()
                 reign.pause(POLL_S)
                 continue
-            _Round(reign, progress).run(self._cache)
+            _Round(reign, progress, self._limits).run(self._cache)
 
 
 class _Round:
     """One feed and one set of strategies."""
 
-    def __init__(self, reign: Reign, progress: Progress) -> None:
+    def __init__(self, reign: Reign, progress: Progress, limits: Limits) -> None:
+        self._limits = limits
         self._reign = reign
         self._connection = reign.connection
         self._feed_id = progress.feed_id
@@ -105,7 +107,7 @@ class _Round:
     def _decide(self, step: Step) -> None:
         """What the strategies want, the orders for it, and the note that the step is decided, in one transaction."""
         with STEP_SECONDS.time(), self._reign.writing():
-            ledger = StrategyBooks(self._connection, Limits())
+            ledger = StrategyBooks(self._connection, self._limits)
             state = trading_state(self._connection)
             wanted = decide(self._desk, step, self._history, ledger, self._feed_id, state)
             news = [signal for signal in wanted if self._is_news(signal)]

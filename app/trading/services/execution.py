@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 
 from prometheus_client import Gauge, Histogram
 
@@ -18,6 +19,7 @@ from trading.services.bars import BarReader
 from trading.services.books import PostgresBooks, halt
 from trading.services.leader import Reign
 from trading.storage import orders
+from trading.storage.broker import Broker, enter
 from trading.storage.market import Progress, active_progress, decided_step, instruments, save_progress
 from trading.storage.tradingstate import trading_state
 from trading.storage.wakeups import DECIDED, PLAYED, announce, listen, wait
@@ -32,7 +34,7 @@ WAITING = Gauge("trading_execution_waiting", "1 while the market waits for the e
 POLL_S = 0.2  # how long a new order may wait when nobody has said that it does
 CHECK_S = 2.0
 
-OpenBroker = Callable[[Mapping[str, Instrument]], BrokerAdapter]
+OpenBroker = Callable[[Mapping[str, Instrument]], AbstractContextManager[BrokerAdapter]]
 
 
 class BookDisagrees(TradingError):
@@ -45,29 +47,43 @@ class Execution:
     """See the module.
 
     Args:
-        open_broker: from the instruments on record to the venue.
+        open_broker: from the instruments on record to the venue, until the body ends.
+        wanted: what is opened so.
     """
 
-    def __init__(self, cache: Cache, open_broker: OpenBroker) -> None:
+    def __init__(self, cache: Cache, open_broker: OpenBroker, wanted: Broker) -> None:
         self._cache = cache
         self._open_broker = open_broker
+        self._wanted = wanted
 
     def lead(self, reign: Reign) -> None:
         """Trade the active feed until done; a change of feed ends one round and begins the next.
 
+        The broker is open as long as this leads; it is opened anew when other instruments are listed.
+
         Raises:
             BookDisagrees: the kill switch is on now.
+            BrokerRefused: the broker cannot take over what is in the books.
         """
+        with reign.writing():
+            is_other = enter(reign.connection, self._wanted)
+        if is_other:
+            log.warning("orders go to another broker", extra={"broker": self._wanted.name, "mode": self._wanted.mode})
         listen(reign.connection, DECIDED)
-        while not reign.done():
-            progress = active_progress(reign.connection)
-            if progress is None:
-                reign.alive()
-                reign.pause(POLL_S)
-                continue
-            books = PostgresBooks(reign.connection, reign.token, _open_orders(reign))
-            broker = self._open_broker(instruments(reign.connection))
-            _Round(reign, broker, books, progress).run(self._cache)
+        with ExitStack() as stack:
+            listed: Mapping[str, Instrument] | None = None
+            while not reign.done():
+                progress = active_progress(reign.connection)
+                if progress is None:
+                    reign.alive()
+                    reign.pause(POLL_S)
+                    continue
+                books = PostgresBooks(reign.connection, reign.token, _open_orders(reign))
+                found = instruments(reign.connection)
+                if found != listed:
+                    stack.close()
+                    broker, listed = stack.enter_context(self._open_broker(found)), found
+                _Round(reign, broker, books, progress).run(self._cache)
 
 
 class _Round:

@@ -10,11 +10,11 @@ from threading import Event
 import psycopg
 from prometheus_client import Gauge
 
-from trading.domain.errors import TradingError
+from trading.domain.errors import TradingError, Unfit
 from trading.services.health import OK, Checks, Heartbeat
 from trading.storage.connection import Connection, Logins
 from trading.storage.leadership import Token, acquire, require_token
-from trading.storage.migrate import is_current
+from trading.storage.schema import is_current
 
 log = logging.getLogger(__name__)
 LEADER = Gauge("trading_leader", "1 while this process leads its role, 0 while it stands by", ["role"])
@@ -56,6 +56,7 @@ class Reign:
 
 
 Lead = Callable[[Reign], None]
+Admit = Callable[[Connection], None]
 
 
 class Leader:
@@ -67,13 +68,15 @@ class Leader:
     Args:
         lead: the work; returns when the reign is done.
         holder: who this is, for people (the pod's name).
+        admit: asked once a session, before it stands by or leads; raises `Unfit` where it must not.
     """
 
-    def __init__(self, role: str, logins: Logins, lead: Lead, *, holder: str) -> None:
+    def __init__(self, role: str, logins: Logins, lead: Lead, *, holder: str, admit: Admit = lambda _: None) -> None:
         self._role = role
         self._logins = logins
         self._lead = lead
         self._holder = holder
+        self._admit = admit
         self._renew = Event()
         self._database = Heartbeat(limit_s=FRESH_S)
         self._state = "starting"
@@ -88,7 +91,11 @@ class Leader:
         self._renew.set()
 
     def run(self, stop: Event) -> None:
-        """Lead or stand by until told to stop."""
+        """Lead or stand by until told to stop.
+
+        Raises:
+            Unfit: it must not; nothing was done.
+        """
         LEADER.labels(self._role).set(0)
         while not stop.is_set():
             self.heartbeat.beat()
@@ -96,6 +103,8 @@ class Leader:
             try:
                 with Connection.connect(logins=self._logins) as connection:
                     self._serve(connection, lambda: stop.is_set() or self._renew.is_set())
+            except Unfit:
+                raise
             except (psycopg.Error, TradingError) as error:
                 self._state = f"{type(error).__name__}; see the log"
                 log.warning("begins again", extra={"error": type(error).__name__, "detail": str(error)[:300]})
@@ -105,12 +114,16 @@ class Leader:
 
     def _serve(self, connection: Connection, done: Callable[[], bool]) -> None:
         """Wait for leadership, then lead, over one connection."""
+        is_admitted = False
         while not done():
             self.heartbeat.beat()
             if not is_current(connection):
                 self._state = "the schema is older than this version; run trading migrate"
                 time.sleep(STANDBY_S)
                 continue
+            if not is_admitted:
+                self._admit(connection)
+                is_admitted = True
             token = acquire(connection, self._role, self._holder)
             if token is None:
                 self._report(OK)

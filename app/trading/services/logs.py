@@ -5,6 +5,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+# The pool tells of every attempt to connect, the HTTP client of every call of the broker and of what is in it.
+QUIET = {"psycopg.pool": logging.ERROR, "httpx": logging.WARNING, "httpcore": logging.WARNING}
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 
 
@@ -31,8 +33,9 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(role: str, level: str) -> None:
-    """Send every log of the process through the formatter; the pool's own chatter only from ERROR on."""
+    """Send every log of the process through the formatter; the chatter of libraries only from a level on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(role))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+    for name, least in QUIET.items():
+        logging.getLogger(name).setLevel(least)

@@ -3,32 +3,32 @@
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import Event
 
 from trading.cache.client import Cache
-from trading.domain.instruments import Instrument
-from trading.execution.broker import BrokerAdapter
-from trading.execution.paper import PaperBroker
-from trading.execution.scenario import Scenario
 from trading.marketdata.calendar import nse_calendar
 from trading.marketdata.source import open_source
+from trading.risk.checks import Limits
 from trading.risk.killswitch import DrawdownLimits
 from trading.security.allowlist import Allowlist
 from trading.security.credentials import MountedCredential
 from trading.services.backtests import Backtests
+from trading.services.broker import fit, opened
 from trading.services.cache import CacheWarmer
 from trading.services.credentialwatch import CredentialWatch
 from trading.services.engine import Engine
 from trading.services.execution import Execution
 from trading.services.health import Checks, HealthServer, Heartbeat
-from trading.services.leader import Lead, Leader
+from trading.services.leader import Admit, Lead, Leader
 from trading.services.logs import configure
 from trading.services.marketdata import MarketData
 from trading.services.risk import RiskWatch
 from trading.services.scheduler import Scheduler
 from trading.settings import Settings
+from trading.storage.broker import must_suit
 from trading.storage.connection import logins
 from trading.storage.database import Database
 from trading.storage.leadership import ENGINE, EXECUTION, MARKETDATA, RISK, SCHEDULER
@@ -55,7 +55,7 @@ def run_risk(settings: Settings, address: Address) -> None:
 
 def run_scheduler(settings: Settings, address: Address) -> None:
     """Do what is due, or stand by, until told to stop."""
-    _lead(SCHEDULER, settings, address, lambda _: Scheduler(nse_calendar(), Backtests()).lead)
+    _lead(SCHEDULER, settings, address, lambda _: Scheduler(nse_calendar(), Backtests(), _limits(settings)).lead)
 
 
 def run_cache(settings: Settings, address: Address) -> None:
@@ -80,16 +80,23 @@ def run_cache(settings: Settings, address: Address) -> None:
 
 def run_engine(settings: Settings, address: Address) -> None:
     """Decide, or stand by, until told to stop."""
-    _lead(ENGINE, settings, address, lambda cache: Engine(cache).lead)
+    _lead(ENGINE, settings, address, lambda cache: Engine(cache, _limits(settings)).lead)
 
 
 def run_execution(settings: Settings, address: Address) -> None:
-    """Execute orders, or stand by, until told to stop."""
+    """Execute orders, or stand by, until told to stop.
 
-    def open_broker(listed: Mapping[str, Instrument]) -> BrokerAdapter:
-        return PaperBroker(Scenario(seed=settings.seed), listed)
-
-    _lead(EXECUTION, settings, address, lambda cache: Execution(cache, open_broker).lead)
+    Raises:
+        TradingError: the broker cannot be used as it is set up, or cannot take over what is in the books.
+    """
+    wanted = fit(settings)
+    _lead(
+        EXECUTION,
+        settings,
+        address,
+        lambda cache: Execution(cache, partial(opened, settings), wanted).lead,
+        admit=lambda connection: must_suit(connection, wanted),
+    )
 
 
 def run_api(settings: Settings, address: Address) -> None:
@@ -119,13 +126,26 @@ ROLES: dict[str, Callable[[Settings, Address], None]] = {
 }
 
 
-def _lead(role: str, settings: Settings, address: Address, work: Callable[[Cache], Lead]) -> None:
+def _limits(settings: Settings) -> Limits:
+    return Limits(max_orders_a_second=settings.max_orders_a_second)
+
+
+def _lead(
+    role: str,
+    settings: Settings,
+    address: Address,
+    work: Callable[[Cache], Lead],
+    *,
+    admit: Admit = lambda _: None,
+) -> None:
     """Lead a role that works on both stores."""
     stop = _stop_on_signals()
     configure(role, settings.log_level)
     postgres, redis = _credentials(settings)
     cache = Cache(settings, redis)
-    leader = Leader(role, logins(settings, postgres, _name(role)), work(cache), holder=socket.gethostname())
+    leader = Leader(
+        role, logins(settings, postgres, _name(role)), work(cache), holder=socket.gethostname(), admit=admit
+    )
     try:
         with (
             _watching([(postgres, leader.renew), (redis, cache.drain)]),

@@ -15,6 +15,7 @@ from trading.marketdata.bars import IST
 from trading.marketdata.calendar import Calendar, CalendarError, Session, regular_session
 from trading.risk.checks import Limits
 from trading.storage import orders
+from trading.storage.broker import addressed
 from trading.storage.connection import Connection
 from trading.storage.market import Progress
 
@@ -71,5 +72,5 @@ def square_off(connection: Connection, progress: Progress, limits: Limits) -> li
             market_protection_percent=MARKET_PROTECTION_PERCENT,
             strategy_id=account if is_strategy else None,
         )
-        placed.append(orders.place(connection, request, limits, paced=True)[0])
+        placed.append(orders.place(connection, addressed(connection, request), limits, paced=True)[0])
     return placed

@@ -14,6 +14,7 @@ from trading.domain.orders import (
     TimeInForce,
 )
 from trading.risk.checks import Limits
+from trading.storage.broker import addressed
 from trading.storage.connection import Connection
 from trading.storage.orders import place
 from trading.storage.riskcontext import OPEN
@@ -73,7 +74,7 @@ def close(
                 quantity=quantity,
                 market_protection_percent=MARKET_PROTECTION_PERCENT,
             )
-            placed.append(place(connection, request, limits, paced=True)[0])
+            placed.append(place(connection, addressed(connection, request), limits, paced=True)[0])
     return placed
 
 

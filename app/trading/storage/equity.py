@@ -37,7 +37,7 @@ SELECT %(feed)s, %(day)s, account, equity, cash, realised_pnl, unrealised_pnl, c
   ) last LEFT JOIN (
     SELECT account, count(*) AS trades, sum((payload ->> 'quantity')::numeric * (payload ->> 'price')::numeric)
         AS traded_value
-      FROM order_event JOIN orders ON orders.id = order_id
+      FROM order_event e JOIN orders ON (orders.id, orders.day) = (order_id, e.day)
      WHERE kind = 'FILLED' AND (payload ->> 'market_time')::timestamptz >= %(begin)s
         AND (payload ->> 'market_time')::timestamptz < %(end)s
      GROUP BY account

@@ -1,4 +1,7 @@
-"""Requests that carry a key are done once: the answer is booked with what it did, and given again to a repetition."""
+"""Requests that carry a key are done once: the answer is booked with what it did, and given again to a repetition.
+
+An answer is kept for a day; the scheduler deletes it then, see `trading.storage.retention`.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,9 +10,6 @@ from psycopg.types.json import Jsonb
 
 from trading.domain.errors import TradingError
 from trading.storage.connection import Connection
-
-KEEP = "24 hours"
-SWEEP = 100  # rows that are too old, taken away with each new key
 
 
 class IdempotencyKeyReused(TradingError):
@@ -30,11 +30,6 @@ def once(connection: Connection, principal: str, key: str, digest: str, work: Ca
     Raises:
         IdempotencyKeyReused: the key came with another content before.
     """
-    connection.execute(
-        "DELETE FROM idempotency_key WHERE ctid IN (SELECT ctid FROM idempotency_key "
-        "WHERE recorded_at < clock_timestamp() - %s::interval LIMIT %s FOR UPDATE SKIP LOCKED)",
-        (KEEP, SWEEP),
-    )
     is_new = connection.execute(
         "INSERT INTO idempotency_key (principal, key, request_sha256) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
         (principal, key, digest),

@@ -42,6 +42,7 @@ class StrategyChangeRow(NamedTuple):
     version: int
     enabled: bool
     parameters: dict[str, Any]
+    algo_id: str | None
     actor: str
     reason: str
     recorded_at: datetime
@@ -189,7 +190,7 @@ def strategy_changes(connection: Connection, page: Page, *, name: str) -> list[S
     """The states of a strategy, the newest first."""
     where = ["name = %(name)s", *(["version < %(after)s"] if page.after else [])]
     rows = connection.execute(
-        "SELECT version, enabled, parameters, actor, reason, recorded_at FROM strategy_change "  # noqa: S608
+        "SELECT version, enabled, parameters, algo_id, actor, reason, recorded_at FROM strategy_change "  # noqa: S608
         f"WHERE {all_of(where)} ORDER BY version DESC LIMIT %(limit)s",
         {"name": name} | page.values("after"),
     )
@@ -253,7 +254,8 @@ def turnover(connection: Connection, account: str) -> tuple[int, Decimal]:
     """How many trades an account has made, and what they were worth in rupees."""
     row = connection.execute(
         "SELECT count(*), coalesce(sum((payload ->> 'price')::numeric * (payload ->> 'quantity')::integer), 0) "
-        "FROM order_event e JOIN orders o ON o.id = e.order_id WHERE e.kind = 'FILLED' AND o.account = %s",
+        "FROM order_event e JOIN orders o ON (o.id, o.day) = (e.order_id, e.day) "
+        "WHERE e.kind = 'FILLED' AND o.account = %s",
         (account,),
     ).fetchone()
     return (row[0], row[1]) if row else (0, Decimal(0))

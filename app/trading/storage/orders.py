@@ -1,6 +1,7 @@
 """Orders in PostgreSQL: placing, events, positions. Every function works inside the caller's transaction."""
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 from uuid import UUID
 
@@ -47,6 +48,7 @@ STATE = (
     "status, seq, filled_quantity, filled_value, accepted_at, reason, "
     "modified_quantity, modified_limit_price, modified_trigger_price"
 )
+EVENTS_OF = "order_id = %(order_id)s AND day = (SELECT day FROM orders WHERE id = %(order_id)s)"  # of one partition
 
 
 def open_account(connection: Connection, account: str) -> None:
@@ -99,9 +101,9 @@ def append(connection: Connection, order: Order, event: OrderEvent) -> Order:
         "WITH moved AS (UPDATE orders SET status = %(status)s, seq = %(seq)s, filled_quantity = %(filled_quantity)s, "
         "filled_value = %(filled_value)s, accepted_at = %(accepted_at)s, reason = %(reason)s, "
         "modified_quantity = %(modified_quantity)s, modified_limit_price = %(modified_limit_price)s, "
-        "modified_trigger_price = %(modified_trigger_price)s WHERE id = %(id)s AND seq = %(seq)s - 1 RETURNING id) "
-        "INSERT INTO order_event (order_id, seq, kind, payload, venue, trade_id) "
-        "SELECT id, %(seq)s, %(kind)s, %(payload)s, %(venue)s, %(trade_id)s FROM moved",
+        "modified_trigger_price = %(modified_trigger_price)s WHERE id = %(id)s AND seq = %(seq)s - 1 "
+        "RETURNING id, day) INSERT INTO order_event (order_id, day, seq, kind, payload, venue, trade_id) "
+        "SELECT id, day, %(seq)s, %(kind)s, %(payload)s, %(venue)s, %(trade_id)s FROM moved",
         _state(after) | {"id": order.order_id} | _event(event),
     )
     if cursor.rowcount != 1:
@@ -220,13 +222,15 @@ def _lock_account(connection: Connection, account: str) -> None:
 
 
 def _advance(connection: Connection, order: Order) -> Order:
-    events = connection.execute(
-        "SELECT kind, payload FROM order_event WHERE order_id = %s AND seq > %s ORDER BY seq",
-        (order.order_id, order.seq),
+    return reduce(apply, _events(connection, order.order_id, after=order.seq), order)
+
+
+def _events(connection: Connection, order_id: UUID, *, after: int = 0) -> list[OrderEvent]:
+    rows = connection.execute(
+        f"SELECT kind, payload FROM order_event WHERE {EVENTS_OF} AND seq > %(seq)s ORDER BY seq",  # noqa: S608
+        {"order_id": order_id, "seq": after},
     )
-    for kind, payload in events:
-        order = apply(order, from_payload(kind, payload))
-    return order
+    return [from_payload(kind, payload) for kind, payload in rows]
 
 
 def find(connection: Connection, order_id: UUID) -> Order | None:
@@ -246,10 +250,7 @@ def replay_open(connection: Connection) -> list[Order]:
 
 def replay(connection: Connection, row: Order) -> Order:
     """The same order folded from its events; raises IllegalTransition when they say something else than the row."""
-    events = connection.execute(
-        "SELECT kind, payload FROM order_event WHERE order_id = %s ORDER BY seq", (row.order_id,)
-    ).fetchall()
-    order = fold(row.request, (from_payload(kind, payload) for kind, payload in events))
+    order = fold(row.request, _events(connection, row.order_id))
     if _state(order) != _state(row):
         raise IllegalTransition(f"order {row.order_id}: its events and its row disagree; trading on it is refused")
     return order
@@ -354,8 +355,8 @@ def _insert(connection: Connection, order: Order, events: Sequence[OrderEvent]) 
     places = ", ".join(f"%({name})s" for name in values)
     booked = [_event(event) for event in events]
     connection.execute(
-        f"WITH placed AS (INSERT INTO orders ({names}) VALUES ({places}) RETURNING id) "  # noqa: S608 - names of this file
-        "INSERT INTO order_event (order_id, seq, kind, payload) SELECT id, event.seq, kind, payload "
+        f"WITH placed AS (INSERT INTO orders ({names}) VALUES ({places}) RETURNING id, day) "  # noqa: S608 - names of this file
+        "INSERT INTO order_event (order_id, day, seq, kind, payload) SELECT id, day, event.seq, kind, payload "
         "FROM placed, unnest(%(kinds)s::text[], %(payloads)s::jsonb[]) WITH ORDINALITY AS event (kind, payload, seq)",
         values | {"kinds": [one["kind"] for one in booked], "payloads": [one["payload"] for one in booked]},
     )

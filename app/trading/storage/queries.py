@@ -9,7 +9,7 @@ from trading.domain.events import Filled, from_payload
 from trading.domain.orders import Order
 from trading.portfolio.positions import Position
 from trading.storage.connection import Connection
-from trading.storage.orders import REQUEST, STATE, order_of
+from trading.storage.orders import EVENTS_OF, REQUEST, STATE, order_of
 from trading.storage.paging import Page, all_of, conditions
 from trading.storage.riskcontext import OPEN
 
@@ -84,8 +84,8 @@ def orders(connection: Connection, page: Page, **filters: Any) -> list[OrderRow]
 def events(connection: Connection, order_id: UUID, page: Page) -> list[EventRow]:
     """The events of an order, oldest first."""
     rows = connection.execute(
-        "SELECT seq, kind, recorded_at, payload FROM order_event "
-        "WHERE order_id = %(order_id)s AND seq > %(seq)s ORDER BY seq LIMIT %(limit)s",
+        "SELECT seq, kind, recorded_at, payload FROM order_event "  # noqa: S608
+        f"WHERE {EVENTS_OF} AND seq > %(seq)s ORDER BY seq LIMIT %(limit)s",
         {"seq": 0} | page.values("seq") | {"order_id": order_id},
     )
     return [EventRow(*row) for row in rows]
@@ -97,7 +97,8 @@ def trades(connection: Connection, page: Page, **filters: Any) -> list[TradeRow]
     where += ["(e.recorded_at, e.order_id, e.seq) < (%(recorded_at)s, %(event_of)s, %(seq)s)"] if page.after else []
     rows = connection.execute(
         "SELECT e.recorded_at, e.order_id, e.seq, e.payload, o.account, o.symbol, o.side, o.product, o.strategy_id "  # noqa: S608
-        f"FROM order_event e JOIN orders o ON o.id = e.order_id WHERE e.kind = 'FILLED' AND {all_of(where)} "
+        "FROM order_event e JOIN orders o ON (o.id, o.day) = (e.order_id, e.day) "
+        f"WHERE e.kind = 'FILLED' AND {all_of(where)} "
         "ORDER BY e.recorded_at DESC, e.order_id DESC, e.seq DESC LIMIT %(limit)s",
         values | page.values("recorded_at", "event_of", "seq"),
     )

@@ -40,7 +40,7 @@ WITH market AS (
             SELECT (payload ->> 'quantity')::integer AS quantity,
                 greatest((payload ->> 'limit_price')::numeric, (payload ->> 'trigger_price')::numeric) AS price
               FROM order_event e WHERE o.status IN ('PENDING_MODIFY', 'PENDING_CANCEL')
-                AND e.order_id = o.id AND e.kind = 'MODIFY_REQUESTED' ORDER BY e.seq DESC LIMIT 1
+                AND (e.order_id, e.day) = (o.id, o.day) AND e.kind = 'MODIFY_REQUESTED' ORDER BY e.seq DESC LIMIT 1
         ) wanted ON true
          WHERE account = %(account)s AND status IN {OPEN} AND o.id IS DISTINCT FROM %(without)s::uuid
       ) open_orders GROUP BY symbol, product

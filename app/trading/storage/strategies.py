@@ -1,16 +1,17 @@
 """Strategies in PostgreSQL: which exist, whether they trade, with which parameters, and who changed that, and why."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
 from trading.domain.errors import TradingError
+from trading.settings import ALGO_ID
 from trading.storage.connection import Connection
-from trading.strategies.registry import check_parameters
+from trading.strategies.registry import StrategyError, check_parameters
 
-COLUMNS = "name, kind, enabled, parameters, version"
+COLUMNS = "name, kind, enabled, parameters, version, algo_id"
 SYSTEM = "system"
 
 
@@ -34,13 +35,19 @@ class StrategyReasonMissing(TradingError):
 
 @dataclass(frozen=True, slots=True)
 class StrategyRow:
-    """A strategy as it is stored; `version` grows with every change."""
+    """A strategy as it is stored.
+
+    Attributes:
+        version: grows with every change.
+        algo_id: the exchange's tag, without which none of its orders is sent to a real broker; None for none.
+    """
 
     name: str
     kind: str
     enabled: bool
     parameters: Mapping[str, Any]
     version: int = 1
+    algo_id: str | None = None
 
 
 def strategies(connection: Connection) -> list[StrategyRow]:
@@ -73,20 +80,22 @@ def change(
     actor: str,
     reason: str,
     expected_version: int | None,
+    algo_id: str | None = None,
 ) -> StrategyRow:
-    """Enable, disable, or give other parameters; the engine takes it up at its next step.
+    """Enable, disable, give other parameters or another tag; the engine takes it up at its next step.
 
     Works inside the caller's transaction. None leaves a thing as it is; what would change nothing is not noted.
 
     Args:
         parameters: whole, not as differences.
         expected_version: the version that the caller looked at; None does not ask.
+        algo_id: the exchange's tag of its orders from now on; empty takes it away.
 
     Raises:
         StrategyNotFound: there is none of this name.
         StrategyChanged: somebody was faster.
         StrategyReasonMissing: nothing says why.
-        StrategyError: the parameters do not suit its kind.
+        StrategyError: the parameters do not suit its kind, or the tag cannot be one.
     """
     if not reason.strip():
         raise StrategyReasonMissing("reason: is empty; say why the strategy is changed")
@@ -107,14 +116,17 @@ def change(
         before.enabled if enabled is None else enabled,
         before.parameters if parameters is None else dict(parameters),
         before.version + 1,
+        before.algo_id if algo_id is None else algo_id or None,
     )
     if parameters is not None:
         check_parameters(before.kind, parameters)
-    if (after.enabled, after.parameters) == (before.enabled, before.parameters):
+    if algo_id and not ALGO_ID.fullmatch(algo_id):
+        raise StrategyError(f"algo_id={algo_id:.60}: must be the exchange's tag: 1 to 40 letters, digits, - and _")
+    if replace(after, version=before.version) == before:
         return before
     connection.execute(
-        "UPDATE strategy SET enabled = %s, parameters = %s, version = %s WHERE name = %s",
-        (after.enabled, Jsonb(dict(after.parameters)), after.version, name),
+        "UPDATE strategy SET enabled = %s, parameters = %s, version = %s, algo_id = %s WHERE name = %s",
+        (after.enabled, Jsonb(dict(after.parameters)), after.version, after.algo_id, name),
     )
     _note(connection, name, actor, reason.strip())
     return after
@@ -122,7 +134,7 @@ def change(
 
 def _note(connection: Connection, name: str, actor: str, reason: str) -> None:
     connection.execute(
-        "INSERT INTO strategy_change (name, version, enabled, parameters, actor, reason) "
-        "SELECT name, version, enabled, parameters, %s, %s FROM strategy WHERE name = %s",
+        "INSERT INTO strategy_change (name, version, enabled, parameters, algo_id, actor, reason) "
+        "SELECT name, version, enabled, parameters, algo_id, %s, %s FROM strategy WHERE name = %s",
         (actor, reason, name),
     )

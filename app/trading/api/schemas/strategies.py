@@ -13,6 +13,7 @@ STRATEGY = {
     "is_enabled": True,
     "parameters": {"fast": 10, "slow": 30},
     "version": 1,
+    "algo_id": None,
 }
 
 
@@ -26,6 +27,7 @@ class StrategyOut(Model):
     is_enabled: bool
     parameters: dict[str, Any]
     version: int
+    algo_id: str | None = Field(description="The exchange's tag, without which no LIVE order of it is sent.")
 
 
 class StrategyList(Page):
@@ -58,12 +60,25 @@ class SetParameters(Model):
     reason: Reason
 
 
+class SetAlgo(Model):
+    """The exchange's tag of a strategy; its orders carry it from the next step of the market on."""
+
+    model_config = example(algo_id="1012345678901", version=1, reason="registered with the exchange")
+
+    algo_id: str = Field(max_length=40, pattern="^[A-Za-z0-9_-]*$", description="Empty takes it away.")
+    version: int | None = Field(
+        default=None, ge=1, le=2**31 - 1, description="Of which this is a change; refused when it has changed since."
+    )
+    reason: Reason
+
+
 class StrategyChangeOut(Model):
     """A state that a strategy has had."""
 
     version: int
     is_enabled: bool
     parameters: dict[str, Any]
+    algo_id: str | None
     actor: str
     reason: str
     recorded_at: At
@@ -78,6 +93,7 @@ class StrategyChangeList(Page):
                 "version": 1,
                 "is_enabled": True,
                 "parameters": {"fast": 10, "slow": 30},
+                "algo_id": None,
                 "actor": "platform",
                 "reason": "begin",
                 "recorded_at": "2026-01-05T03:45:00Z",

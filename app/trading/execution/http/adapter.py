@@ -69,6 +69,7 @@ class HttpBroker:
         url: of the API, without a path's closing slash; https, but for a server on loopback.
         credentials: a folder with the files `api-key`, `api-secret` and `access-token`, read anew for each call, as
             brokers hand out another token every day.
+        max_orders_a_second: ten is SEBI's threshold for algorithms that are not registered one by one.
         clock: seconds that never jump.
 
     Raises:
@@ -76,7 +77,6 @@ class HttpBroker:
     """
 
     mode = Mode.LIVE
-    max_orders_a_second: int | None = 10  # SEBI's threshold for algorithms that are not registered one by one
 
     def __init__(
         self,
@@ -85,12 +85,14 @@ class HttpBroker:
         *,
         venue: str = "http",
         timeout_s: float = TIMEOUT_S,
+        max_orders_a_second: int | None = 10,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
             raise BrokerError(f"broker url={url}: must be https, so that nobody between reads the token")
         self.venue = venue
+        self.max_orders_a_second = max_orders_a_second
         self._credentials = credentials
         self._timeout_s = timeout_s
         self._clock = clock
@@ -109,6 +111,8 @@ class HttpBroker:
         """See `BrokerAdapter.submit`."""
         if order.request.mode is not self.mode:
             return Rejected(f"mode={order.request.mode}: {self.venue} takes {self.mode} orders only")
+        if not order.request.algo_id:
+            return Rejected("algo_id: is empty; a LIVE order needs the exchange's tag of its algorithm")
         match self._call("POST", "/orders/regular", order_form(order)):
             case Done(data={"order_id": str(name)}) if name:
                 return Accepted(name, market_time)

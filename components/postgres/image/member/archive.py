@@ -2,9 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from components.postgres.image.member.segments import lineages
+from components.postgres.image.member.wal import Switch, segment_name
 
 SEGMENT = re.compile(r"[0-9A-F]{24}|[0-9A-F]{8}\.history")
 DONE, READY = ".done", ".ready"
@@ -16,13 +19,27 @@ def send_again(wal: Path) -> list[str]:
     A standby notes each segment that it receives as sent, for the primary sends it. A primary that dies with segments
     unsent would leave a gap that no restore gets over, although its successor holds them. So the successor sends what
     it has once more: what the archive has already is compared there, and kept.
+
+    A segment in which an older timeline was left is not sent: its end differs between members, so the archive would
+    refuse it, and all that waits behind it, for ever. What counts of it is in the next timeline's first segment.
     """
     status = wal / "archive_status"
+    known = lineages(wal)
+    left = known[max(known)].switches if known else ()
     names = [file.name.removesuffix(DONE) for file in sorted(status.glob(f"*{DONE}"))]
-    chosen = [name for name in names if SEGMENT.fullmatch(name) and (wal / name).exists()]
+    chosen = [
+        name for name in names if SEGMENT.fullmatch(name) and (wal / name).exists() and not beyond(wal / name, left)
+    ]
     for name in chosen:
         (status / f"{name}{DONE}").rename(status / f"{name}{READY}")
     return chosen
+
+
+def beyond(segment: Path, left: Iterable[Switch]) -> bool:
+    """Whether a file is a segment in which its timeline was left, or a later one of that timeline."""
+    size = segment.stat().st_size
+    ends = [segment_name(each.timeline, each.lsn, size) for each in left] if size and not segment.suffix else []
+    return any(segment.name[:8] == end[:8] and segment.name >= end for end in ends)
 
 
 def waiting(wal: Path) -> int:

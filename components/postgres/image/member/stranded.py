@@ -3,10 +3,10 @@
 Patroni's leader keeps its lock for as long as the Kubernetes API takes it, also when it is cut off from every standby;
 no commit is acknowledged then until the cut heals. The members still have the API in common: a standby that neither
 streams nor hears the primary's agent says so in an annotation of its own pod, with whom it does hear. A primary that
-nobody streams from, and that is missed by a standby which hears enough others to be promoted, ends its Patroni in
-order, which frees the lock. By then Patroni has struck the lost standbys off its list of synchronous ones, and lets
-none of them stand for election; so the one that is furthest asks Patroni by name to be promoted. That passes Patroni's
-vote by, but not the guard, which goes ahead only with all that any member may have acknowledged.
+nobody streams from, and that is missed by a standby which hears enough others to be promoted, ends its server at once
+and its Patroni in order, which frees the lock. By then Patroni has struck the lost standbys off its list of synchronous
+ones, and lets none of them stand for election; so the one that is furthest asks Patroni by name to be promoted. That
+passes Patroni's vote by, but not the guard, which goes ahead only with all that any member may have acknowledged.
 
 The decisions here are pure; `yielding` makes them.
 """
@@ -54,9 +54,16 @@ def complaint(primary: str | None, heard: Iterable[str], *, beat: int) -> Compla
     return Complaint(primary, hears, beat)
 
 
-def alive(before: Mapping[str, Complaint], now: Mapping[str, Complaint]) -> dict[str, Complaint]:
-    """The complaints that were renewed between two looks: those of members that are alive."""
-    return {name: each for name, each in now.items() if name in before and each.beat > before[name].beat}
+def alive(before: Mapping[str, Complaint] | None, now: Mapping[str, Complaint]) -> dict[str, Complaint]:
+    """The complaints that were made or renewed between two looks: those of members that are alive.
+
+    Args:
+        before: what the look just before has found; None when there was none, so that nothing is known to be new.
+        now: what this look has found.
+    """
+    if before is None:
+        return {}
+    return {name: each for name, each in now.items() if name not in before or each.beat > before[name].beat}
 
 
 def may_be_promoted(member: str, said: Complaint, members: int, acks: int) -> bool:
@@ -68,7 +75,7 @@ def stranded(member: str, renewed: Mapping[str, Complaint], *, members: int, ack
     """Why the primary `member`, which nobody streams from, must yield; None when it must not.
 
     Args:
-        renewed: complaints of living members, by member.
+        renewed: complaints of living members, by member, see `alive`.
         members: how many the cluster has.
         acks: standbys that must have flushed a commit before it is acknowledged.
     """

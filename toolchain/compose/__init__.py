@@ -1,0 +1,1 @@
+"""What `compose.yaml` at the root needs."""
