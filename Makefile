@@ -160,14 +160,17 @@ rotate-epoch: .venv/.ready ## only the next epoch of KIND in the file of STACK, 
 	@$(PY) -m toolchain.delivery propose --stack $(STACK) --kind "$(KIND)"
 
 # Faults under load, with numbers (docs/drills.md)
-.PHONY: drill drill-postgres drill-redis drill-restore drill-rotation drill-peers
+.PHONY: drill drill-postgres drill-redis drill-engine drill-soak drill-restore drill-rotation drill-peers
 FAULTS ?= 1
 
 drill: .venv/.ready ## break what runs in STACK under load, every class FAULTS times, and say what its clients saw
 	@$(PY) -m drills all --stack $(STACK) --faults $(FAULTS) --confirm "$(CONFIRM)"
 
-drill-postgres drill-redis: drill-%: .venv/.ready ## the same for one store (CLASS=name for one class of faults)
+drill-postgres drill-redis drill-engine: drill-%: .venv/.ready ## the same for one of them (CLASS=name for one class of faults)
 	@$(PY) -m drills $* --stack $(STACK) --faults $(FAULTS) --class "$(CLASS)" --confirm "$(CONFIRM)"
+
+drill-soak: .venv/.ready ## random faults of all classes for MINUTES=60 under all clients; nothing lost, nothing left (SEED=n)
+	@$(PY) -m drills.soak --stack $(STACK) --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED)) --confirm "$(CONFIRM)"
 
 drill-rotation: .venv/.ready ## rotate every kind FAULTS times under load, the last with a failover (CLASS=name for one kind)
 	@$(PY) -m drills.rotation --stack $(STACK) --faults $(FAULTS) --class "$(CLASS)" --confirm "$(CONFIRM)"

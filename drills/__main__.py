@@ -1,6 +1,6 @@
 """Break a running platform under load, and see what its clients see.
 
-    make drill | drill-postgres | drill-redis      (FAULTS=n of each class, CLASS=name for one, STACK=local)
+    make drill | drill-postgres | drill-redis | drill-engine   (FAULTS=n of each class, CLASS=name for one, STACK=local)
 
 A table and one JSON line for each drill; a page with timelines in .local/drills/. Exit 1 when a budget is missed.
 """
@@ -8,36 +8,13 @@ A table and one JSON line for each drill; a page with timelines in .local/drills
 import argparse
 import signal
 
-from drills import page
-from drills.faults import postgres, redis
+from drills import orders, page
 from drills.run import Outcome, Store, chosen, run_series
+from drills.stores import STORES
 from drills.summary import summary, table
-from drills.target import Target, find, guard
+from drills.target import find, guard
 from toolchain.kit.console import main_guard, result, say
 from toolchain.kit.paths import LOCAL
-
-
-def postgres_keys(target: Target) -> list[int]:
-    """What the ledger's client left in PostgreSQL, which is then removed."""
-    if target.psql("select to_regclass('ledger') is null") == [["t"]]:
-        return []
-    found = [int(row[0]) for row in target.psql("select key from ledger")]
-    target.psql("drop table ledger")
-    return found
-
-
-def redis_keys(target: Target) -> list[int]:
-    """What the ledger's client left in Redis, which is then removed."""
-    master = target.master()
-    found = [int(line) for line in target.redis_cli(master, "LRANGE", "ledger", "0", "-1").split()]
-    target.redis_cli(master, "DEL", "ledger")
-    return found
-
-
-STORES = {
-    "postgres": Store("postgres", postgres.FAULTS, postgres.settle, postgres_keys),
-    "redis": Store("redis", redis.FAULTS, redis.settle, redis_keys),
-}
 
 
 def main() -> int:
@@ -56,6 +33,8 @@ def main() -> int:
     guard(args.stack, args.confirm)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is broken is healed, as after ^C
     target = find(args.stack)
+    if any(store.client == "orders" for store in stores):
+        orders.paper_only(target)
     passed = [report(name(store, args.name), run_series(target, store, faults, args.faults)) for store, faults in plans]
     return 0 if all(passed) else 1
 

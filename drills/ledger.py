@@ -2,11 +2,13 @@
 
     python -m drills.ledger postgres --hosts H:P,H:P --database D --user U --password-file F --acked FILE
     python -m drills.ledger redis --sentinels H:P,H:P --master M --user U --password-file F --acked FILE
+    python -m drills.ledger orders --api URL --run R [--signed] --password-file F --acked FILE
 
 One line a write in FILE (or on standard output, as `-`), flushed before the next write begins:
 `<seconds since the epoch> <id> acked|unknown|refused|login [timeline]`. It runs until SIGTERM. `unknown` is one whose
 outcome the client was not told; it may be there or not. `login` is one that was not tried since a password was refused.
-This file needs nothing but psycopg and redis, so that a pod can run it as it is.
+An order is sent again under its own name until it is answered, so that none is `unknown`.
+This file needs nothing but what the engine's image has, so that a pod can run it as it is.
 """
 
 import argparse
@@ -19,14 +21,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+import httpx
 import psycopg
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
+from trading.security.client import Signed
+
 PAUSE_S = 0.02
 """Between two writes: about 40 a second, enough to see a gap of 0.1 s."""
+
+ORDER_PAUSE_S, RETRY_S, ANSWER_S = 0.2, 0.1, 2.0
+"""Between two orders, so that no second has the ten that one client may send; before a retry; for an answer."""
+
+ORDER_NAME = "drill-{run}-{key}"
+"""The client order id of an order of a run (digits)."""
 
 INSERT = "insert into ledger (key) values (%s) returning substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)"
 
@@ -83,14 +94,14 @@ def read(path: Path) -> list[Entry]:
     return entries
 
 
-def outage_s(entries: list[Entry], fault_at: float, *, pause_s: float = 0.5) -> float:
+def outage_s(entries: list[Entry], fault_at: float, *, pause_s: float = 0.5, outcome: str = "acked") -> float:
     """How long acknowledged writes were held up by a fault, seconds: what its client saw as the recovery time.
 
     From the last acknowledged write before the first pause that ends after the fault, to the end of the last such
-    pause, so that a relapse counts whole. 0 when no pause was longer than `pause_s`.
+    pause, so that a relapse counts whole. 0 when no pause was longer than `pause_s`. The same for another outcome.
     """
-    acked = [e.at for e in entries if e.outcome == "acked"]
-    pauses = [(a, b) for a, b in itertools.pairwise(acked) if b - a > pause_s and b > fault_at]
+    times = [e.at for e in entries if e.outcome == outcome]
+    pauses = [(a, b) for a, b in itertools.pairwise(times) if b - a > pause_s and b > fault_at]
     return pauses[-1][1] - pauses[0][0] if pauses else 0.0
 
 
@@ -121,6 +132,17 @@ def compare(entries: list[Entry], found: list[int]) -> Report:
 
 class NotTried(Exception):
     """There was no connection to write over, so that the write is certainly not there."""
+
+
+TROUBLE = (
+    psycopg.OperationalError,
+    psycopg.InternalError,
+    redis.RedisError,
+    TimeoutError,
+    NotTried,
+    httpx.HTTPStatusError,
+)
+"""What a write fails with; anything else is a mistake of ours, and ends the client."""
 
 
 @contextlib.contextmanager
@@ -190,7 +212,56 @@ def redis_writer(args: argparse.Namespace) -> Iterator[Write]:
     master.close()
 
 
-def run(write: Write, path: Path, keep_on: Callable[[], bool]) -> None:
+@contextlib.contextmanager
+def orders_writer(args: argparse.Namespace) -> Iterator[Write]:
+    """Orders over the API: each is sent under one name until it is answered, as a client in earnest does."""
+    secret = args.password_file.read_text().strip()
+    who: dict[str, Any] = {"auth": Signed(secret)} if args.signed else {"headers": {"X-API-Key": secret}}
+    with httpx.Client(base_url=args.api, timeout=ANSWER_S, **who) as client:
+
+        def asked(method: str, path: str, body: object = None) -> Any:  # noqa: ANN401  JSON
+            while True:
+                try:
+                    answer = client.request(method, path, json=body)
+                    if answer.is_success:
+                        return answer.json()
+                    if not answer.is_server_error and answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
+                        answer.raise_for_status()
+                    say(f"sent again after {answer.status_code}")
+                except httpx.TransportError as error:
+                    say(f"sent again after {type(error).__name__}: {error}")
+                time.sleep(RETRY_S)
+
+        quotes: list[dict[str, Any]] = []
+        while not quotes:
+            quotes = asked("GET", "/v1/quotes")["quotes"]
+        symbols = sorted(quote["symbol"] for quote in quotes)
+
+        def write(key: int) -> str:
+            asked("POST", "/v1/orders", ticket(args.run, key, symbols))
+            return ""
+
+        yield write
+
+
+def ticket(run: str, key: int, symbols: list[str]) -> dict[str, object]:
+    """One share at the market; each second order gives back what the one before has taken. Pure."""
+    return {
+        "client_order_id": ORDER_NAME.format(run=run, key=key),
+        "symbol": symbols[(key - 1) // 2 % len(symbols)],
+        "side": "BUY" if key % 2 else "SELL",
+        "type": "MARKET",
+        "product": "MIS",
+        "quantity": 1,
+    }
+
+
+def say(reason: str) -> None:
+    """A line for people: both streams of a pod are one log, so that a reason is a line of its own kind in it."""
+    sys.stderr.write(f"# {time.time():.3f} {' '.join(reason.split())}\n")
+
+
+def run(write: Write, path: Path, keep_on: Callable[[], bool], *, pause_s: float = PAUSE_S) -> None:
     """Write unique keys until told to stop, each outcome on disk before the next write."""
     with opened(path) as ledger:
         key = 0
@@ -200,13 +271,12 @@ def run(write: Write, path: Path, keep_on: Callable[[], bool]) -> None:
             try:
                 timeline = write(key)
                 outcome = "acked"
-            except (psycopg.OperationalError, psycopg.InternalError, redis.RedisError, TimeoutError, NotTried) as error:
+            except TROUBLE as error:
                 outcome = "login" if no_login(error) else "refused" if refused(error) else "unknown"
-                # both streams of a pod are one log, so that a reason is a line of its own kind in it
-                sys.stderr.write(f"# {time.time():.3f} {type(error).__name__}: {' '.join(str(error).split())}\n")
+                say(f"{type(error).__name__}: {error}")
             ledger.write(f"{time.time():.3f} {key} {outcome} {timeline}".rstrip() + "\n")
             ledger.flush()
-            time.sleep(PAUSE_S)
+            time.sleep(pause_s)
 
 
 def opened(path: Path) -> contextlib.AbstractContextManager[IO[str]]:
@@ -218,13 +288,15 @@ def no_login(error: Exception) -> bool:
     """Whether a password or user was refused, which a rotation must never do to anybody."""
     if isinstance(error, redis.AuthenticationError):
         return True
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
     # libpq tries one host after the other and has no SQLSTATE for the sum of it
     return getattr(error, "sqlstate", None) in PASSWORD_REFUSED or "password authentication failed" in str(error)
 
 
 def refused(error: Exception) -> bool:
     """Whether the store said no, so that the write is certainly not there."""
-    if isinstance(error, redis.ReadOnlyError | redis.sentinel.MasterNotFoundError | NotTried):
+    if isinstance(error, redis.ReadOnlyError | redis.sentinel.MasterNotFoundError | NotTried | httpx.HTTPStatusError):
         return True
     return isinstance(error, psycopg.errors.ReadOnlySqlTransaction | psycopg.errors.CannotConnectNow)
 
@@ -233,18 +305,24 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="drills.ledger", description=(__doc__ or "").split("\n\n")[0])
     stores = parser.add_subparsers(dest="store", required=True)
-    for name, needed in (("postgres", ("--hosts", "--database")), ("redis", ("--sentinels", "--master"))):
-        store = stores.add_parser(name, help=f"write to {name}")
-        for flag in (*needed, "--user"):
+    flags = {
+        "postgres": ("--hosts", "--database", "--user"),
+        "redis": ("--sentinels", "--master", "--user"),
+        "orders": ("--api", "--run"),
+    }
+    for name, needed in flags.items():
+        store = stores.add_parser(name, help=f"write to {name}" if name != "orders" else "place orders over the API")
+        for flag in needed:
             store.add_argument(flag, required=True)
-        store.add_argument("--password-file", type=Path, required=True)
+        store.add_argument("--password-file", type=Path, required=True, help="its whole content is the password or key")
         store.add_argument("--acked", type=Path, required=True, help="the ledger file")
+    store.add_argument("--signed", action="store_true", help="sign each request with the key, which is not sent then")
     args = parser.parse_args()
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
-    writer = {"postgres": postgres_writer, "redis": redis_writer}[args.store]
+    writer = {"postgres": postgres_writer, "redis": redis_writer, "orders": orders_writer}[args.store]
     with writer(args) as write:
-        run(write, args.acked, lambda: not stopped)
+        run(write, args.acked, lambda: not stopped, pause_s=ORDER_PAUSE_S if args.store == "orders" else PAUSE_S)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from drills.run import Outcome
 from drills.summary import summary, table
 
 WIDTH, HEIGHT, MARGIN = 900, 74, 12
-COLOURS = {"acked": "#2a9d8f", "unknown": "#e9a23b", "refused": "#d1495b", "login": "#7b2cbf"}
+COLOURS = {"acked": "#2a9d8f", "unknown": "#e9a23b", "refused": "#d1495b", "login": "#7b2cbf", "traded": "#3a86ff"}
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1d2530; max-width: 940px; margin: 2rem auto; padding: 0 1rem }
 pre { background: #f4f6f8; padding: 1rem; overflow-x: auto } h2 { font-size: 1rem; margin: 1.6rem 0 .2rem }
@@ -49,7 +49,7 @@ def timeline(outcome: Outcome) -> str:
         return MARGIN + (at - begin) * scale
 
     strokes = "".join(
-        f'<path d="{"".join(f"M{x(entry.at):.1f} 20v30" for entry in entries if entry.outcome == kind)}" '
+        f'<path d="{"".join(stroke(kind, x(entry.at)) for entry in entries if entry.outcome == kind)}" '
         f'stroke="{colour}" stroke-width="1"/>'
         for kind, colour in COLOURS.items()
         if any(entry.outcome == kind for entry in entries)
@@ -66,6 +66,11 @@ def timeline(outcome: Outcome) -> str:
         for second in range(0, int(end - begin) + 1, max(1, int((end - begin) / 12)))
     )
     return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">{strokes}{lines}{seconds}</svg>'
+
+
+def stroke(kind: str, x: float) -> str:
+    """A write as a part of an SVG path; trades stand below what was acknowledged."""
+    return f"M{x:.1f} {'37v13' if kind == 'traded' else '20v16'}"
 
 
 def promotions(entries: Sequence[Entry]) -> list[tuple[float, str, str]]:

@@ -20,11 +20,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from drills import ledger, requests
-from drills.__main__ import STORES, report
+from drills.__main__ import report
 from drills.faults.base import Fault, nothing
 from drills.faults.postgres import primary
 from drills.faults.redis import MAX_LAG_S, master
-from drills.run import AFTER_WRITES, Outcome
+from drills.run import Outcome
+from drills.stores import STORES
 from drills.target import POSTGRES, REDIS, Late, Target, eventually, find, guard
 from drills.writer import writing
 from toolchain.kit.console import main_guard, say
@@ -92,7 +93,7 @@ def rotated(target: Target, one: Class, *, failover: bool) -> Outcome:
     """One rotation under load."""
     store = STORES[one.store]
     store.settle(target)
-    store.found(target)  # what an interrupted drill has left
+    store.books(target)  # what an interrupted drill has left
     key = target.credential("api")[1]
     denied, since = redis_denied(target), datetime.now(UTC)
     with tempfile.TemporaryDirectory() as scratch, forwarded(target) as api:
@@ -105,7 +106,7 @@ def rotated(target: Target, one: Class, *, failover: bool) -> Outcome:
             trouble = rotate(target, one, failover=failover)
             ended_at = time.time()
             try:
-                writer.wait(AFTER_WRITES, 60)
+                writer.wait(store.writes, 60)
             except Late as error:
                 trouble = f"{trouble} {error}".strip()
         entries = ledger.read(path)
@@ -114,7 +115,7 @@ def rotated(target: Target, one: Class, *, failover: bool) -> Outcome:
         store.settle(target)
     except Late as error:
         settled, trouble = False, f"{trouble} {error}".strip()
-    counted = ledger.compare(entries, store.found(target))
+    counted = ledger.compare(entries, store.books(target).found)
     logins = postgres_refusals(target, since) + more(denied, redis_denied(target))
     met = " with a failover" if failover else ""
     say(

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from drills.run import NEVER_ABOVE_S, Outcome
 
 HEAD = ("class", "faults", "p50 s", "p95 s", "max s", "budget s", "acked", "lost", "doubled", "unknown", "verdict")
+TRADES = ("traded p95 s", "budget s")  # beside them where orders are traded
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,11 @@ class Summary:
     refused_auth: int
     two_primaries: int
     passed: bool
+    traded_p95_s: float | None = None
 
     def json(self) -> str:
-        """The one line that a machine reads."""
-        values = asdict(self)
+        """The one line that a machine reads; `traded_p95_s` is in it where orders are traded."""
+        values = {name: value for name, value in asdict(self).items() if value is not None}
         return json.dumps(values | {"pass": values.pop("passed")})
 
 
@@ -43,6 +45,7 @@ def summary(drill: str, outcomes: Sequence[Outcome]) -> Summary:
     """The sum of outcomes. Passed: every class within its budget, nothing lost that may not be, never two primaries."""
     times = [outcome.rto_s for outcome in outcomes]
     reports = [outcome.report for outcome in outcomes]
+    trades = trade_times(outcomes)
     return Summary(
         drill=drill,
         faults=len(outcomes),
@@ -56,7 +59,13 @@ def summary(drill: str, outcomes: Sequence[Outcome]) -> Summary:
         refused_auth=sum(report.refused_auth for report in reports),
         two_primaries=sum(outcome.steps_back for outcome in outcomes),
         passed=bool(outcomes) and not any(problems(group) for group in by_class(outcomes).values()),
+        traded_p95_s=round(quantile(trades, 0.95), 2) if trades else None,
     )
+
+
+def trade_times(outcomes: Sequence[Outcome]) -> list[float]:
+    """How long no order was traded, in each outcome where any could be, seconds."""
+    return [outcome.trade_rto_s for outcome in outcomes if outcome.trade_rto_s is not None]
 
 
 def by_class(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
@@ -74,6 +83,8 @@ def problems(outcomes: Sequence[Outcome]) -> list[str]:
     budget = outcomes[0].fault.budget_s
     if quantile(times, 0.95) > budget:
         found.append(f"p95 {quantile(times, 0.95):.1f} s > {budget:g} s")
+    if (traded := quantile(trade_times(outcomes), 0.95)) > outcomes[0].fault.trade_budget_s:
+        found.append(f"traded again: p95 {traded:.1f} s > {outcomes[0].fault.trade_budget_s:g} s")
     if max(times) > NEVER_ABOVE_S:
         found.append(f"max {max(times):.1f} s > {NEVER_ABOVE_S:g} s")
     if any(outcome.lost_too_many for outcome in outcomes):
@@ -89,10 +100,13 @@ def problems(outcomes: Sequence[Outcome]) -> list[str]:
 
 def table(drill: str, outcomes: Sequence[Outcome]) -> str:
     """A row a class."""
-    rows: list[tuple[str, ...]] = [HEAD]
+    is_traded = bool(trade_times(outcomes))
+    rows: list[tuple[str, ...]] = [(*HEAD[:6], *(TRADES if is_traded else ()), *HEAD[6:])]
     for name, group in by_class(outcomes).items():
-        one = summary(name, group)
-        numbers = (one.rto_p50_s, one.rto_p95_s, one.rto_max_s, group[0].fault.budget_s)
+        one, fault = summary(name, group), group[0].fault
+        numbers = [one.rto_p50_s, one.rto_p95_s, one.rto_max_s, fault.budget_s]
+        if is_traded:
+            numbers += [one.traded_p95_s or 0.0, fault.trade_budget_s]
         rows.append(
             (
                 name,
@@ -102,7 +116,7 @@ def table(drill: str, outcomes: Sequence[Outcome]) -> str:
                 "; ".join(problems(group)) or "ok",
             )
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = ["  ".join(aligned(row, widths)).rstrip() for row in rows]
     return "\n".join([f"drill {drill}", *lines])
 

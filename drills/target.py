@@ -64,6 +64,12 @@ class Target(kube.Target):
         value = {key: base64.b64decode(text).decode() for key, text in data.items()}
         return value["current"], value[value["current"]]
 
+    def setting(self, role: str, name: str) -> str:
+        """A setting of a role of the engine; empty when it is left to its default."""
+        deployment = json.loads(self.kubectl("get", "deployment", f"trading-{role}", "-o", "json"))
+        settings = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+        return next((str(each.get("value", "")) for each in settings if each["name"] == name), "")
+
     def cluster(self, *argv: str) -> None:
         """A command of the local cluster: kill a node, cut members off, heal."""
         done = subprocess.run(

@@ -16,11 +16,13 @@ from drills import ledger, watcher
 from drills.target import POSTGRES, SENTINEL, Target, eventually, written
 from toolchain.kit.console import ToolError
 
-NAME = "drill-writer"
+NAME = "drill-{store}"
 NAMED = "app.kubernetes.io/name"
 LABELS = {NAMED: "trading", "app.kubernetes.io/component": "drill"}
+API = {NAMED: "trading", "app.kubernetes.io/component": "api"}
+API_URL = "http://trading-api:8080"
 UID = 10030
-FIRST_WRITES = 20
+FIRST_WRITES, START_S = 20, 180
 PROGRAMS = {"ledger.py": ledger, "watcher.py": watcher}
 
 
@@ -29,6 +31,7 @@ class Writer:
     """A pod that writes, and the copy of its ledger on this machine's disk."""
 
     target: Target
+    name: str
     path: Path
 
     def entries(self) -> list[ledger.Entry]:
@@ -51,37 +54,38 @@ class Writer:
 
 
 @contextmanager
-def writing(target: Target, store: str, path: Path, *, beside: str) -> Iterator[Writer]:
-    """Write to `store` ("postgres" or "redis") while the body runs, from a node other than `beside`.
+def writing(target: Target, store: str, path: Path, *, beside: str = "", on: str = "") -> Iterator[Writer]:
+    """Write to `store` ("postgres", "redis" or "orders") while the body runs, from a node other than `beside`, or `on`.
 
     The pod's own output is the ledger, which the node keeps; when it is over, the whole of it is fetched once more.
     """
-    source = {name: Path(str(program.__file__)).read_text() for name, program in PROGRAMS.items()}
-    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME, "labels": LABELS}, "data": source}
+    name = NAME.format(store=store)
+    source = {file: Path(str(program.__file__)).read_text() for file, program in PROGRAMS.items()}
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": LABELS}, "data": source}
     stop = Event()
     with contextlib.ExitStack() as stay:
-        for manifest in (config, *ways(store), pod(target, store, beside)):
+        for manifest in (config, *ways(store), pod(target, store, placed(beside, on))):
             stay.enter_context(written(target, manifest))
-        follower = Thread(target=follow, args=(target, path, stop), daemon=True)
+        follower = Thread(target=follow, args=(target, name, path, stop), daemon=True)
         follower.start()
-        writer = Writer(target, path)
+        writer = Writer(target, name, path)
         try:
-            eventually(lambda: writer.acked() >= FIRST_WRITES, 60, f"the first {FIRST_WRITES} writes of {NAME}")
+            eventually(lambda: writer.acked() >= FIRST_WRITES, START_S, f"the first {FIRST_WRITES} writes of {name}")
             yield writer
         finally:
             stop.set()
-            eventually(lambda: fetch(target, path), 60, f"the ledger of {NAME}")
+            eventually(lambda: fetch(target, name, path), 60, f"the ledger of {name}")
             if store == "postgres":
                 # an empty one is waited for too: a watcher that saw no write at all has not looked
-                seen = eventually(lambda: target.kubectl("logs", NAME, "-c", "watcher"), 60, f"the watcher of {NAME}")
+                seen = eventually(lambda: target.kubectl("logs", name, "-c", "watcher"), 60, f"the watcher of {name}")
                 writer.watched.write_text(seen)
 
 
-def follow(target: Target, path: Path, stop: Event) -> None:
+def follow(target: Target, name: str, path: Path, stop: Event) -> None:
     """Copy the ledger as it grows, anew from its beginning whenever the stream breaks."""
     while not stop.is_set():
         with path.open("w") as copy:
-            argv = target.argv("logs", "-f", NAME, "-c", "ledger")
+            argv = target.argv("logs", "-f", name, "-c", "ledger")
             stream = subprocess.Popen(argv, env=dict(target.tools.env), stdout=copy, stderr=subprocess.DEVNULL)
             while stream.poll() is None and not stop.wait(0.2):
                 pass
@@ -90,24 +94,25 @@ def follow(target: Target, path: Path, stop: Event) -> None:
         stop.wait(0.5)
 
 
-def fetch(target: Target, path: Path) -> bool:
+def fetch(target: Target, name: str, path: Path) -> bool:
     """Stop the writer and copy its whole ledger."""
     try:
-        target.shell(NAME, "ledger", "kill -TERM 1")
+        target.shell(name, "ledger", "kill -TERM 1")
     except ToolError:
-        if not target.kubectl("get", "pod", NAME, "-o", "name"):
+        if not target.kubectl("get", "pod", name, "-o", "name"):
             raise
     time.sleep(ledger.WRITE_TIMEOUT_S / 5)
-    path.write_text(target.kubectl("logs", NAME, "-c", "ledger"))
+    path.write_text(target.kubectl("logs", name, "-c", "ledger"))
     return True
 
 
 def ways(store: str) -> list[dict[str, Any]]:
     """Let the client reach the store while it is there: policies add up, and the platform's own do not name it."""
-    client, server = ({"matchLabels": labels} for labels in (LABELS, {NAMED: store}))
+    name, served = NAME.format(store=store), API if store == "orders" else {NAMED: store}
+    client, server = ({"matchLabels": labels} for labels in (LABELS, served))
     rules = {
-        NAME: {"podSelector": client, "policyTypes": ["Egress"], "egress": [{"to": [{"podSelector": server}]}]},
-        f"{NAME}-{store}": {
+        name: {"podSelector": client, "policyTypes": ["Egress"], "egress": [{"to": [{"podSelector": server}]}]},
+        f"{name}-served": {
             "podSelector": server,
             "policyTypes": ["Ingress"],
             "ingress": [{"from": [{"podSelector": client}]}],
@@ -117,22 +122,22 @@ def ways(store: str) -> list[dict[str, Any]]:
         {
             "apiVersion": "networking.k8s.io/v1",
             "kind": "NetworkPolicy",
-            "metadata": {"name": name, "labels": LABELS},
+            "metadata": {"name": rule, "labels": LABELS},
             "spec": spec,
         }
-        for name, spec in rules.items()
+        for rule, spec in rules.items()
     ]
 
 
-def pod(target: Target, store: str, beside: str) -> dict[str, Any]:
+def pod(target: Target, store: str, node: dict[str, Any]) -> dict[str, Any]:
     """The pod's manifest: the engine's own image, held to the same rules as every other pod."""
-    kind = f"{store}-app"
+    name, kind = NAME.format(store=store), "api" if store == "orders" else f"{store}-app"
     slot, _ = target.credential(kind)
     image = target.client_image()
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": NAME, "labels": LABELS},
+        "metadata": {"name": name, "labels": LABELS},
         "spec": {
             "restartPolicy": "Never",
             "automountServiceAccountToken": False,
@@ -144,13 +149,13 @@ def pod(target: Target, store: str, beside: str) -> dict[str, Any]:
                 "fsGroup": UID,
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
-            "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": elsewhere(beside)}},
+            "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": node}},
             "containers": [
                 container("ledger", image, [store, *flags(target, store, slot), "--acked", "-"]),
                 *([container("watcher", image, flags(target, store, slot))] if store == "postgres" else []),
             ],
             "volumes": [
-                {"name": "program", "configMap": {"name": NAME}},
+                {"name": "program", "configMap": {"name": name}},
                 {"name": "credential", "secret": {"secretName": f"credentials-{kind}", "defaultMode": 0o440}},
             ],
         },
@@ -182,11 +187,15 @@ def flags(target: Target, store: str, slot: str) -> list[str]:
     if store == "postgres":
         hosts = ",".join(f"{name}.{MEMBERS_SERVICE}:{POSTGRES_PORT}" for name in target.names(POSTGRES))
         return ["--hosts", hosts, "--database", DATABASE, "--user", f"trading_{slot}", *password]
+    if store == "orders":
+        signed = ["--signed"] if target.setting("api", "TRADING_SIGNING") else []
+        return ["--api", API_URL, "--run", str(int(time.time())), *signed, *password]
     sentinels = ",".join(f"{name}:{SENTINEL_PORT}" for name in target.names(SENTINEL))
     return ["--sentinels", sentinels, "--master", "trading", "--user", "trading", *password]
 
 
-def elsewhere(node: str) -> dict[str, Any]:
-    """Any node but one."""
-    rule = {"key": "kubernetes.io/hostname", "operator": "NotIn", "values": [node]}
+def placed(beside: str, on: str) -> dict[str, Any]:
+    """Any node but one, or one node alone."""
+    operator, value = ("In", on) if on else ("NotIn", beside)
+    rule = {"key": "kubernetes.io/hostname", "operator": operator, "values": [value]}
     return {"nodeSelectorTerms": [{"matchExpressions": [rule]}]}

@@ -11,6 +11,7 @@ from pulumi_kubernetes.core.v1 import (
 )
 
 from components.kit.labels import selector
+from components.kit.outage import leaves_lost_node
 from components.kit.probes import http_probe
 from components.kit.pull import pull_secrets
 from components.kit.scheduling import spread
@@ -42,6 +43,7 @@ def pod(role: Role, spec: RoleSpec, args: TradingArgs) -> PodSpecArgs:
         security_context=pod_security(UID),
         affinity=apart.affinity,
         topology_spread_constraints=apart.zones,
+        tolerations=leaves_lost_node(),
         init_containers=[_migrate(role, args, [*credential_volumes(STORES, args.secret_names).mounts, *tmp.mounts])],
         containers=[_serve(role, args, [*credentials.mounts, *allowlist.mounts, *tmp.mounts])],
         volumes=[*credentials.volumes, *allowlist.volumes, *tmp.volumes],

@@ -29,6 +29,7 @@ class Fault:
         needs_nodes: whether it takes a node away or reaches into it, which only the local cluster's owner can do.
         may_lose: acknowledged writes that may be lost, as a number of seconds of writing; 0 for none.
         hold_s: how long the fault stays before it is healed, seconds.
+        trade_budget_s: within which orders must be traded again, seconds; where nothing is traded it is not asked.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Fault:
     needs_nodes: bool = False
     may_lose: float = 0.0
     hold_s: float = 0.0
+    trade_budget_s: float = 0.0
 
 
 def undone(break_it: Callable[[], object], heal: Callable[[], object]) -> Heal:

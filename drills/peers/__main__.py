@@ -10,11 +10,12 @@ import argparse
 import json
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-from drills.__main__ import STORES
 from drills.peers.plain import plain, stores
 from drills.run import Outcome, Store, chosen, run_series
+from drills.stores import STORES
 from drills.summary import Summary, aligned, by_class, problems, summary
 from drills.target import Target, find, guard
 from toolchain.kit.console import main_guard, result, say
@@ -67,7 +68,7 @@ def main() -> int:
 def narrowed(store: Store, name: str) -> Store:
     """A store with the classes that are compared, or with one of them."""
     wanted = [name] if name else CLASSES[store.name]
-    return Store(store.name, [f for f in store.faults if f.name in wanted], store.settle, store.found)
+    return replace(store, faults=[f for f in store.faults if f.name in wanted])
 
 
 def series(target: Target, store: Store, count: int) -> list[Outcome]:

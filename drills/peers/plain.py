@@ -5,7 +5,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -122,4 +122,4 @@ def settle_redis(target: Target) -> None:
 def stores(ours: list[Store]) -> list[Store]:
     """The same stores and faults, settled as plain setups are."""
     settles = {"postgres": settle_postgres, "redis": settle_redis}
-    return [Store(store.name, store.faults, settles[store.name], store.found) for store in ours]
+    return [replace(store, settle=settles[store.name]) for store in ours]

@@ -24,8 +24,9 @@ from trading.storage.migrate import HEAD, migrate
 class Role:
     """One process of the app."""
 
-    def __init__(self, name: str, env: Mapping[str, str], log: Path) -> None:
-        self.port = free_port()
+    def __init__(self, name: str, env: Mapping[str, str], log: Path, port: int) -> None:
+        self.name = name
+        self.port = port
         self.log = log
         command = [*WITH_US, sys.executable, "-m", "trading", "run", name, "--listen", f"127.0.0.1:{self.port}"]
         with log.open("ab") as output:
@@ -108,7 +109,14 @@ class Stage:
 
     def launch(self, name: str, **env: str) -> Role:
         """Start a role."""
-        role = Role(name, self.env | env, self._folder / f"{name}-{len(self._roles)}.log")
+        return self._launched(name, free_port(), env)
+
+    def again(self, role: Role) -> Role:
+        """Start a role that has ended where it was."""
+        return self._launched(role.name, role.port, {})
+
+    def _launched(self, name: str, port: int, env: dict[str, str]) -> Role:
+        role = Role(name, self.env | env, self._folder / f"{name}-{len(self._roles)}.log", port)
         self._roles.append(role)
         return role
 

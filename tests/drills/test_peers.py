@@ -8,13 +8,13 @@ import pytest
 import yaml
 
 from drills import peers
-from drills.__main__ import STORES
 from drills.peers.__main__ import CLASSES, Row, line, narrowed, side_by_side, table
-from drills.run import Store
+from drills.run import Books, Store
+from drills.stores import STORES
 from tests.drills.test_summary import CRASH, outcome
 
 PLAIN = Path(peers.__file__).parent
-STORE = Store("postgres", (CRASH,), lambda _: None, lambda _: [])
+STORE = Store("postgres", "postgres", (CRASH,), lambda _: None, lambda _: Books([]))
 
 
 def rows() -> list[Row]:

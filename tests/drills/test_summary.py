@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drills import ledger, page
-from drills.__main__ import STORES
 from drills.faults.base import Fault, nothing, processes
 from drills.ledger import Entry
 from drills.run import Outcome, chosen
+from drills.stores import STORES
 from drills.summary import problems, quantile, summary, table
 from drills.target import Target, guard
 from toolchain.kit.console import ToolError
