@@ -76,7 +76,7 @@ FILLED = {
         "INSERT INTO allowlist_version VALUES (1, true, '{}', 'me')",
     ),
     "0007": ("INSERT INTO idempotency_key VALUES ('me', 'k', 'x')",),
-    "0010": ("INSERT INTO broker_change VALUES (1, 'paper', 'PAPER')",),
+    "0009": ("INSERT INTO broker_change VALUES (1, 'paper', 'PAPER')",),
 }
 
 

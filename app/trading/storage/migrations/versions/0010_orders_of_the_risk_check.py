@@ -2,8 +2,8 @@
 
 from trading.storage.revision import run
 
-revision = "0012"
-down_revision = "0010"
+revision = "0010"
+down_revision = "0009"
 
 
 def upgrade() -> None:

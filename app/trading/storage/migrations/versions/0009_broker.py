@@ -2,7 +2,7 @@
 
 from trading.storage.revision import run
 
-revision = "0010"
+revision = "0009"
 down_revision = "0008"
 
 
