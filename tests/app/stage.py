@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -43,6 +44,11 @@ class Role:
         with suppress(httpx.HTTPError):
             return self.get("/health/ready").status_code == 200
         return False
+
+    def is_gone(self) -> bool:
+        """Whether nobody listens at its port any more."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) != 0
 
     def stop(self, sig: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and wait for the end; returns the exit code."""
@@ -112,7 +118,8 @@ class Stage:
         return self._launched(name, free_port(), env)
 
     def again(self, role: Role) -> Role:
-        """Start a role that has ended where it was."""
+        """Start a role that has ended where it was, once the last of its processes has let go of the port."""
+        eventually(role.is_gone, 20, f"port {role.port} is free")
         return self._launched(role.name, role.port, {})
 
     def _launched(self, name: str, port: int, env: dict[str, str]) -> Role:
