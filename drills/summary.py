@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 
 from drills.run import NEVER_ABOVE_S, Outcome
@@ -121,7 +121,7 @@ def table(drill: str, outcomes: Sequence[Outcome]) -> str:
     return "\n".join([f"drill {drill}", *lines])
 
 
-def aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
-    """The cells in their columns: numbers to the right, the first and the last to the left."""
-    last = len(row) - 1
-    return [c.ljust(w) if n in (0, last) else c.rjust(w) for n, (c, w) in enumerate(zip(row, widths, strict=True))]
+def aligned(row: Sequence[str], widths: Sequence[int], left: Collection[int] | None = None) -> list[str]:
+    """The cells in their columns: those of `left` to the left, by default the first and last; numbers to the right."""
+    ragged = {0, len(row) - 1} if left is None else left
+    return [c.ljust(w) if n in ragged else c.rjust(w) for n, (c, w) in enumerate(zip(row, widths, strict=True))]

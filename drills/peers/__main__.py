@@ -100,7 +100,7 @@ def table(rows: Sequence[Row]) -> str:
             )
         lines.append(cells)
     widths = [max(len(cells[column]) for cells in lines) for column in range(len(head))]
-    return "\n".join("  ".join(aligned(cells, widths)).rstrip() for cells in lines)
+    return "\n".join("  ".join(aligned(cells, widths, left=(0, 1))) for cells in lines)
 
 
 def line(rows: Sequence[Row], *, passed: bool) -> str:
