@@ -3,7 +3,7 @@ STACK ?= local
 PY    := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up dev tools status preview drift render policy secrets-check smoke backup backups restore down
+.PHONY: help up dev tools status preview drift render policy secrets-check smoke sweep backup backups restore down
 .PHONY: test test-fast lint format client docs snapshots bench bench-preview bench-backtest bench-orders bench-restart
 
 help: ## list the commands
@@ -42,6 +42,9 @@ secrets-check: .venv/.ready ## every secret that STACK needs, whether it is set,
 
 smoke: .venv/.ready ## ask the running platform of STACK whether it works (API=URL instead of a port-forward)
 	@$(PY) -m toolchain.platform smoke --stack $(STACK) $(if $(API),--api $(API))
+
+sweep: .venv/.ready ## a backtest's sweep shared among pods of STACK (ARGS="--strategy ema --vary fast=5,10", PARALLEL=2, CLAIM=, OUT=)
+	@$(PY) -m toolchain.sweep --stack $(STACK) --parallel $(or $(PARALLEL),2) --claim "$(CLAIM)" --out "$(OUT)" -- $(ARGS)
 
 backup: .venv/.ready ## take a backup of STACK now (KIND=full|diff)
 	@$(PY) -m toolchain.platform backup --stack $(STACK) --kind $(or $(KIND),full)

@@ -69,6 +69,23 @@ def test_wrong_jobs_are_refused_in_one_line(change: dict[str, Any], message: str
     assert str(refused.value).startswith(message)
 
 
+def test_parts_of_a_sweep_come_to_the_whole_in_any_order() -> None:
+    spec = parse(EMA | {"data": "arch:sp500", "sweep": {"fast": [5, 10], "slow": [20, 30]}, "processes": 1})
+    columns = open_data("arch:sp500", 1, 600)
+    parts = [json.loads(json.dumps(jobs.part(spec, columns, (index, 5)))) for index in (4, 0, 2, 1, 3)]
+    assert jobs.merged(parts) == jobs.play(spec, columns)
+    for wrong in (parts[1:], [*parts, parts[0]], [parts[0] | {"feed_id": "other"}, *parts[1:]]):
+        with pytest.raises(BacktestError, match="are not all there, or of different bars; run it again"):
+            jobs.merged(wrong)
+
+
+@pytest.mark.parametrize("shard", ["1", "4/4", "-1/4", "a/b", "0/0"])
+def test_wrong_shard_is_refused(shard: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["backtest", "sweep", "--strategy", "ema", "--vary", "fast=5", f"--shard={shard}"])
+    assert f"{shard}: must be I/N with I from 0 to N - 1, such as 0/4" in capsys.readouterr().err
+
+
 def test_sweep_gives_the_same_whatever_the_number_of_processes() -> None:
     spec = EMA | {"data": "arch:sp500", "steps": 1200, "sweep": {"fast": [5, 10], "slow": [20, 30]}}
     told: list[float] = []

@@ -152,6 +152,16 @@ def test_market_waits_for_the_engine(stage: Stage) -> None:
     eventually(lambda: played(stage) > 200, 40, "the market goes on")
 
 
+def test_engine_that_is_there_before_the_first_step_sees_no_bar_of_the_future(stage: Stage) -> None:
+    stage.start("marketdata", TRADING_FEED_SPEED=FAST)
+    kept = "SELECT coalesce(max(step), 0) FROM bar_progress"
+    eventually(lambda: stage.query(kept)[0][0] > 120, 30, "bars are kept, none is played")
+    stage.start("engine")
+    stage.start("execution")
+    eventually(lambda: played(stage) > 180, 40, "the market goes on")
+    assert same_orders(stage, open_source("synthetic", 7)) > 10
+
+
 def test_strategies_are_switched_and_changed_while_the_market_goes_on(stage: Stage) -> None:
     stage.start("marketdata")
     _, engine = stage.trade()

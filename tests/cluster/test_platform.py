@@ -28,6 +28,10 @@ from tests.cluster.stores import (
 )
 from tests.fix_cluster import Cluster
 from tests.fix_numbers import Measured
+from toolchain.kit.paths import ROOT
+from trading.backtest import jobs
+from trading.backtest.data import open_data
+from trading.backtest.spec import parse
 
 pytestmark = pytest.mark.cluster
 
@@ -150,6 +154,24 @@ def test_the_smoke_tests_pass_and_place_one_order(platform: Platform) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "6 checks passed" in done.stdout
     assert query(platform, "select count(*) from orders where client_order_id like 'smoke-%'") == [["1"]]
+
+
+def test_a_sweep_is_shared_among_pods_and_a_killed_one_costs_nothing(platform: Platform, tmp_path: Path) -> None:
+    arguments = ["--strategy", "ema", "--vary", "fast=3,4,5,6,7,8", "--vary", "slow=20,30", "--steps", "800"]
+    out, log = tmp_path / "result.json", tmp_path / "log"
+    argv = [sys.executable, "-m", "toolchain.sweep", "--stack", STACK, "--out", str(out), "--", *arguments]
+    with log.open("w") as errors:
+        command = subprocess.Popen(argv, cwd=ROOT, env=dict(platform.cluster.env), stderr=errors)
+    selector = "app.kubernetes.io/component=sweep"
+    [victim, *_] = eventually(lambda: platform.objects("pods", "-l", selector), 60, "a pod of the sweep")
+    platform.kubectl("delete", "pod", victim["metadata"]["name"], "--force", "--grace-period=0")
+    assert command.wait(timeout=240) == 0, log.read_text()
+    spec = parse(
+        {"strategies": [{"kind": "ema", "name": "ema"}], "steps": 800, "capital": "5000000", "processes": 1}
+        | {"sweep": {"fast": ["3", "4", "5", "6", "7", "8"], "slow": ["20", "30"]}}
+    )
+    assert json.loads(out.read_text()) == jobs.play(spec, open_data("synthetic", 1, 800))
+    eventually(lambda: not platform.objects("jobs", "-l", selector), 60, "the Job is gone")
 
 
 def test_orders_survive_a_killed_engine(platform: Platform) -> None:

@@ -40,11 +40,12 @@ def execute(args: argparse.Namespace) -> None:
 
 
 def _play(args: argparse.Namespace) -> None:
-    spec = parse(_spec(args))
+    spec = asked(args)
     progress = _show if sys.stderr.isatty() else silent
     columns = _open(args)
     if args.part != "run":
-        found = jobs.play(spec, columns, progress)
+        shard: tuple[int, int] | None = args.shard if args.part == "sweep" else None
+        found = jobs.part(spec, columns, shard, progress) if shard else jobs.play(spec, columns, progress)
         if args.out:
             _write(args.out / "result.json", json.dumps(found, indent=1) + "\n")
         _print(found)
@@ -53,6 +54,16 @@ def _play(args: argparse.Namespace) -> None:
     if args.out:
         _files(args.out, spec, outcome, columns.kind, report=not args.no_report)
     _print(jobs.summary(outcome, curve=False))
+
+
+def asked(args: argparse.Namespace) -> BacktestSpec:
+    """What the arguments of a run, a sweep or a walk forward ask for.
+
+    Raises:
+        BacktestError: they break a rule.
+        StrategyError: a strategy cannot be made.
+    """
+    return parse(_spec(args))
 
 
 def _spec(args: argparse.Namespace) -> dict[str, Any]:

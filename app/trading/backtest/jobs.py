@@ -40,12 +40,39 @@ def run(spec: Mapping[str, Any], progress: Progress = silent) -> dict[str, Any]:
 
 def play(spec: BacktestSpec, columns: Columns, progress: Progress = silent) -> dict[str, Any]:
     """The same on bars at hand."""
-    head = {"feed_id": columns.feed_id, "data": columns.kind, "bars": columns.bars, "steps": len(columns.times)}
     if spec.walk_forward:
-        return head | {"walk_forward": _walk(spec, spec.walk_forward, columns, progress)}
+        return _head(columns) | {"walk_forward": _walk(spec, spec.walk_forward, columns, progress)}
     if spec.sweep:
-        return head | {"runs": ranked(sweep(spec, columns, progress))}
-    return head | {"run": summary(run_once(columns, spec.setup(), progress))}
+        return _head(columns) | {"runs": ranked(sweep(spec, columns, progress))}
+    return _head(columns) | {"run": summary(run_once(columns, spec.setup(), progress))}
+
+
+def part(spec: BacktestSpec, columns: Columns, shard: tuple[int, int], progress: Progress = silent) -> dict[str, Any]:
+    """Every Nth run of a sweep from number I on, for a shard (I, N), so that machines can share it; see `merged`."""
+    index, count = shard
+    numbers = range(index, len(spec.combinations()), count)
+    runs = zip(numbers, sweep(spec, columns, progress, numbers), strict=True)
+    return _head(columns) | {"part": list(shard), "runs": [{"number": number} | run for number, run in runs]}
+
+
+def merged(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What `play` gives for the whole sweep, from all its parts in any order.
+
+    Raises:
+        BacktestError: a part is missing, is there twice, or is of other bars.
+    """
+    if not parts:
+        raise BacktestError("sweep: has no parts; run them first")
+    heads = [{name: value for name, value in part.items() if name not in ("part", "runs")} for part in parts]
+    places = sorted(tuple(part["part"]) for part in parts)
+    if any(head != heads[0] for head in heads) or places != [(n, len(parts)) for n in range(len(parts))]:
+        raise BacktestError(f"sweep: its parts {places} are not all there, or of different bars; run it again")
+    runs = sorted((run for part in parts for run in part["runs"]), key=lambda run: int(run["number"]))
+    return heads[0] | {"runs": ranked([{k: v for k, v in run.items() if k != "number"} for run in runs])}
+
+
+def _head(columns: Columns) -> dict[str, Any]:
+    return {"feed_id": columns.feed_id, "data": columns.kind, "bars": columns.bars, "steps": len(columns.times)}
 
 
 def summary(outcome: Outcome, *, curve: bool = True) -> dict[str, Any]:
@@ -69,9 +96,13 @@ def ranked(runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return sorted(runs, key=lambda found: -_score(found))
 
 
-def sweep(spec: BacktestSpec, columns: Columns, progress: Progress = silent) -> list[dict[str, Any]]:
-    """One run for each combination, in their order, shared among processes."""
-    return _all(spec, columns, [(1, len(columns.times), changes) for changes in spec.combinations()], progress)
+def sweep(
+    spec: BacktestSpec, columns: Columns, progress: Progress = silent, numbers: Sequence[int] | None = None
+) -> list[dict[str, Any]]:
+    """One run for each combination, or for those of some numbers, in their order, shared among processes."""
+    every = spec.combinations()
+    chosen = every if numbers is None else [every[number] for number in numbers]
+    return _all(spec, columns, [(1, len(columns.times), changes) for changes in chosen], progress) if chosen else []
 
 
 def _walk(spec: BacktestSpec, walk: WalkForward, columns: Columns, progress: Progress) -> list[dict[str, Any]]:

@@ -27,7 +27,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         _common(part)
         part.add_argument("--vary", action="append", required=True, metavar="NAME=A,B,C", help="values; repeatable")
         part.add_argument("--processes", type=int, metavar="N", help="default: one a core")
-        if name == "walk-forward":
+        if name == "sweep":
+            part.add_argument("--shard", type=_shard, metavar="I/N", help="only every Nth run from run I on, I from 0")
+        else:
             part.add_argument("--folds", type=int, default=5, metavar="N", help="parts that are traded (default 5)")
             part.add_argument("--rolling", action="store_true", help="choose by the part before alone")
     model = parts.add_parser("train", help="train the classifier's model, walking forward; needs trading[ml]")
@@ -38,6 +40,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     pairs = parts.add_parser("pairs", help="test pairs for cointegration; needs trading[research]")
     _data(pairs)
     pairs.add_argument("--most-p", type=float, default=0.05, metavar="P", help="of the test (default 0.05)")
+
+
+def _shard(text: str) -> tuple[int, int]:
+    index, slash, count = text.partition("/")
+    if not (slash and index.isdecimal() and count.isdecimal() and int(index) < int(count)):
+        raise argparse.ArgumentTypeError(f"{text}: must be I/N with I from 0 to N - 1, such as 0/4")
+    return int(index), int(count)
 
 
 def _common(parser: argparse.ArgumentParser) -> None:

@@ -100,6 +100,8 @@ class _Round:
 
         What follows comes from the stream, which need not reach back any further.
         """
+        if progress.at is None:  # nothing is played yet, however much is kept already: it is all in the future
+            return 0
         kept = saved_step(self._connection, self._feed_id)
         self._history.fill(last_bars(self._connection, self._feed_id, self._desk.window, progress.at))
         return max(0, min(kept, progress.step - 1))
