@@ -56,6 +56,7 @@ class Settings:
         postgres_hosts: every member, in any order; the writable one is found by asking.
         postgres_user: the login is `<user>_<slot>`.
         standby_wait_ms: that a list waits for a standby that is behind, before the primary answers; 0 never asks one.
+        credentials_settle_s: see `trading.security.credentials.MountedCredential`.
         feed_source: `synthetic`, or the path of a CSV or Parquet file.
         feed_speed: bars of each symbol played a second.
         feed_quarantine: whether corrupt rows of a file are left out and counted; otherwise the file is refused.
@@ -76,6 +77,7 @@ class Settings:
     redis_master: str
     redis_user: str
     credentials_dir: Path
+    credentials_settle_s: int
     feed_source: str
     feed_speed: Decimal
     feed_quarantine: bool
@@ -105,6 +107,7 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         redis_master=reader.get("REDIS_MASTER", _text, "trading"),
         redis_user=reader.get("REDIS_USER", _text, "trading"),
         credentials_dir=reader.get("CREDENTIALS_DIR", Path, "/credentials"),
+        credentials_settle_s=reader.get("CREDENTIALS_SETTLE_S", _settle, "90"),
         feed_source=reader.get("FEED_SOURCE", _text, "synthetic"),
         feed_speed=reader.get("FEED_SPEED", _speed, "1"),
         feed_quarantine=reader.get("FEED_BAD_ROWS", _bad_rows, REFUSE) == QUARANTINE,
@@ -230,6 +233,12 @@ def _seed(text: str) -> int:
 def _rate(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= 1000:
         raise ValueError("must be 1 to 1000 orders in any second; 10 unless the exchange has registered more")
+    return int(text)
+
+
+def _settle(text: str) -> int:
+    if not text.isdecimal() or int(text) > 3600:
+        raise ValueError("must be 0 to 3600 seconds, longer than a kubelet takes to mount a changed Secret, such as 90")
     return int(text)
 
 

@@ -77,6 +77,7 @@ class Stage:
             "TRADING_REDIS_SENTINELS": f"127.0.0.1:{redis.sentinel}",
             "TRADING_REDIS_USER": "trading",
             "TRADING_CREDENTIALS_DIR": str(self.credentials.folder),
+            "TRADING_CREDENTIALS_SETTLE_S": "0",
             "TRADING_FEED_SPEED": "20",
             "TRADING_SEED": "7",
         }

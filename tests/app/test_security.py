@@ -141,6 +141,55 @@ def test_common_accounts_are_in_both() -> None:
     assert common(one, frozenset()) == frozenset()
 
 
+# mounted credentials
+
+
+def settling(folder: Path, clock: list[float]) -> MountedCredential:
+    """The credential `jwt`, whose changed values settle for 90 s by a clock of the test's."""
+    Credentials(folder).mount("jwt", {"a": "old", "b": "new"}, current="b", epoch=1)
+    ring = MountedCredential(folder, "jwt", settle_s=90, clock=lambda: clock[0])
+    ring.get()
+    return ring
+
+
+def first(ring: MountedCredential) -> tuple[str, str, int]:
+    """Slot, value and epoch that are used first."""
+    credential = ring.get()
+    return (*next(credential.in_order()), credential.epoch)
+
+
+def test_a_value_that_has_changed_is_known_at_once_and_used_first_when_it_has_settled(tmp_path: Path) -> None:
+    """Another node may have it a minute later, and would refuse it."""
+    clock = [0.0]
+    ring = settling(tmp_path, clock)
+    newer = {"a": "newest", "b": "new"}
+    Credentials(tmp_path).mount("jwt", newer, current="a", epoch=2)
+    assert first(ring) == ("b", "new", 1)
+    assert dict(ring.get().slots) == newer
+    clock[0] = 60
+    Credentials(tmp_path).mount("jwt", newer, current="a", epoch=2)  # the kubelet writes it again
+    clock[0] = 89.9
+    assert first(ring) == ("b", "new", 1)
+    clock[0] = 90
+    assert first(ring) == ("a", "newest", 2)
+
+
+def test_a_step_back_is_used_at_once_since_its_value_was_there_all_the_time(tmp_path: Path) -> None:
+    ring = settling(tmp_path, [0.0])
+    Credentials(tmp_path).mount("jwt", {"a": "old", "b": "renewed"}, current="a", epoch=0)
+    assert first(ring) == ("a", "old", 0)
+
+
+def test_what_changed_in_both_slots_has_nothing_to_wait_with(tmp_path: Path) -> None:
+    ring = settling(tmp_path, [0.0])
+    Credentials(tmp_path).mount("jwt", {"a": "newest", "b": "renewed"}, current="a", epoch=2)
+    assert first(ring) == ("a", "newest", 2)
+
+
+def test_who_starts_takes_what_is_mounted(tmp_path: Path) -> None:
+    assert first(settling(tmp_path, [0.0])) == ("b", "new", 1)
+
+
 # seals
 
 

@@ -38,6 +38,7 @@ def test_defaults() -> None:
         ("FEED_SPEED", "0", "TRADING_FEED_SPEED=0: must be above 0"),
         ("SEED", "-1", "TRADING_SEED=-1: must be a whole number"),
         ("MAX_ORDERS_A_SECOND", "1001", "TRADING_MAX_ORDERS_A_SECOND=1001: must be 1 to 1000 orders in any second"),
+        ("CREDENTIALS_SETTLE_S", "3601", "TRADING_CREDENTIALS_SETTLE_S=3601: must be 0 to 3600 seconds"),
         ("REQUESTS_A_MINUTE", "0", "TRADING_REQUESTS_A_MINUTE=0: must be 1 to 1000000 requests"),
         ("BROKER", "Zerodha!", "TRADING_BROKER=Zerodha!: must be paper, http, or the name"),
         (

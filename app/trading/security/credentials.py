@@ -3,12 +3,17 @@
 A kind is a folder `<dir>/<kind>/` with the files `a`, `b` (values), `current` (`a` or `b`) and `epoch` (a number).
 Kubernetes swaps the whole folder at once behind the symlink `..data`, so it is resolved once and all files are read
 from one snapshot: a value never goes with another snapshot's `current`.
+
+Not every node gets a changed Secret in the same moment: a client may have a new value before the server that it logs in
+to. So a value that has just changed is not used first for a while, as long as the other slot's has not changed.
 """
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
+from typing import cast
 
 from trading.domain.errors import TradingError
 
@@ -37,10 +42,19 @@ class Credential:
 
 
 class MountedCredential:
-    """A kind in a credentials folder, read again whenever its files have changed. Safe for threads."""
+    """A kind in a credentials folder, read again whenever its files have changed. Safe for threads.
 
-    def __init__(self, directory: Path, kind: str) -> None:
+    Args:
+        settle_s: how long a value that has changed under way is not used first. A kubelet may take 90 s to mount it.
+        clock: seconds that only go forward.
+    """
+
+    def __init__(
+        self, directory: Path, kind: str, *, settle_s: float = 0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.kind = kind
+        self._settle_s, self._clock = settle_s, clock
+        self._held: tuple[float, Credential] | None = None  # until when, and what is used from then on
         self._folder = directory / kind
         # Made once: they are looked at with each request that the deployment's key is used for.
         self._snapshot = self._folder / "..data"
@@ -58,9 +72,23 @@ class MountedCredential:
         with self._lock:
             version = self._version()
             if self._credential is None or version != self._seen:
-                self._credential = self._read()
+                self._take(self._read())
                 self._seen = version
-            return self._credential
+            if self._held and self._clock() >= self._held[0]:
+                self._credential, self._held = self._held[1], None
+            return cast(Credential, self._credential)
+
+    def _take(self, mounted: Credential) -> None:
+        """Use what is mounted, or first the slot that has not changed, under the epoch that it had."""
+        if self._held and self._held[1] == mounted:  # written anew, with nothing new in it
+            return
+        used, self._held = self._credential, None
+        changed = {slot for slot in mounted.slots if used and used.slots[slot] != mounted.slots[slot]}
+        kept = next((slot for slot in mounted.slots if slot not in changed), None)
+        if used and kept and mounted.current in changed:
+            self._held = self._clock() + self._settle_s, mounted
+            mounted = Credential(mounted.slots, kept, used.epoch)
+        self._credential = mounted
 
     def _version(self) -> tuple[object, ...]:
         try:

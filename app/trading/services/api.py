@@ -68,8 +68,8 @@ class ApiServer(BaseApplication):  # type: ignore[misc]
     def load(self) -> APIFlask:
         """The app of the worker."""
         configure("api", self._settings.log_level)
-        folder = self._settings.credentials_dir
-        postgres, redis, keys, tokens = (MountedCredential(folder, kind) for kind in KINDS)
+        folder, settle_s = self._settings.credentials_dir, self._settings.credentials_settle_s
+        postgres, redis, keys, tokens = (MountedCredential(folder, kind, settle_s=settle_s) for kind in KINDS)
         name = f"trading-api {socket.gethostname()}"
         login = logins(self._settings, postgres, name)
         wait_s = self._settings.standby_wait_ms / 1000

@@ -46,7 +46,8 @@ class CredentialWatch:
         except CredentialError as error:  # open connections live on; new ones say it again
             log.error("credential unreadable", extra={"kind": mounted.kind, "error": str(error)})
             return known
-        if credential != known:
+        # A value that is there but not used yet changes nothing for who is logged in.
+        if (credential.current, credential.epoch) != (known.current, known.epoch):
             changed()
             EPOCH.labels(mounted.kind).set(credential.epoch)
             log.info("credential changed", extra={"kind": mounted.kind, "epoch": credential.epoch})

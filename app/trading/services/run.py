@@ -157,8 +157,9 @@ def _lead(
 
 
 def _credentials(settings: Settings) -> tuple[MountedCredential, MountedCredential]:
-    folder = settings.credentials_dir
-    return MountedCredential(folder, "postgres-app"), MountedCredential(folder, "redis-app")
+    folder, settle_s = settings.credentials_dir, settings.credentials_settle_s
+    postgres, redis = (MountedCredential(folder, kind, settle_s=settle_s) for kind in ("postgres-app", "redis-app"))
+    return postgres, redis
 
 
 def _name(role: str) -> str:
