@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from prometheus_client import REGISTRY
 
@@ -102,6 +103,22 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("at_once")
+def test_who_finds_no_primary_does_not_try_the_other_password(pair: Postgres, tmp_path: Path) -> None:
+    """It has been let in, and the other may not be known there yet: a login for a failover's sake that is refused."""
+    settings = from_environment(
+        {
+            "TRADING_POSTGRES_HOSTS": f"127.0.0.1:{pair.standby_port}",
+            "TRADING_POSTGRES_DATABASE": "notes",
+            "TRADING_REDIS_SENTINELS": "127.0.0.1:1",
+        }
+    )
+    mounted = Credentials(tmp_path / "c")
+    known = Credentials.values("postgres-app")
+    mounted.mount("postgres-app", known | {"b": "not known there yet"}, current="a", epoch=2)
+    with pytest.raises(psycopg.OperationalError, match="session is read-only"):
+        Connection.connect(logins=logins(settings, MountedCredential(mounted.folder, "postgres-app"), "test"))
+
+
 def test_every_process_finds_on_the_standby_what_any_has_just_written(make: Callable[..., Database]) -> None:
     writer, reader = make(), make()
     eventually(lambda: answered_by_standby(reader), 10, "the standby answers")

@@ -26,6 +26,7 @@ SERVER_OPTIONS = (
     "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=2 -c tcp_user_timeout=10000 "
     "-c idle_in_transaction_session_timeout=15000 -c lock_timeout=10000 -c timezone=UTC"
 )
+READ_ONLY = "session is read-only"
 REFUSED = re.compile("authentication failed|not permitted to log in|does not exist")
 
 
@@ -125,8 +126,14 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
 
 
 def _refused(error: psycopg.OperationalError) -> bool:
-    """Whether the login was refused rather than the server unreachable (the text depends on the server's language)."""
-    return bool(error.pgconn and error.pgconn.used_password) or bool(REFUSED.search(str(error)))
+    """Whether the login was refused, rather than no server reached or none of them writable.
+
+    The server's text depends on its language; that a member is read-only is libpq's own text. A member that says so has
+    let us in, so the other slot would be of no more use, and may not be known there yet.
+    """
+    text = str(error)
+    let_in = bool(error.pgconn and error.pgconn.used_password)
+    return bool(REFUSED.search(text)) or (let_in and READ_ONLY not in text)
 
 
 @contextmanager
