@@ -30,7 +30,7 @@ LABELS = labels("trading", "sweep") | {"app.kubernetes.io/managed-by": "make-swe
 DATA = "/data"
 RUNS_A_POD = 10
 MOST_PODS = 200
-TRIES = 3  # of one part, beside the first
+TRIES = 3  # of one part beside the first, and of the whole when pods are gone with their results
 OWN_FAILURES = [1, 2]  # exit codes of what would fail again; a pod that is killed has another
 HOURS, DAY_S = 6, 86_400
 MEMORY = "512Mi"
@@ -62,14 +62,17 @@ def sweep(stack: str, *, parallel: int, claim: str, out: str, arguments: Sequenc
     template = json.loads(to.kubectl("get", "deployment", TEMPLATE, "-o", "json"))["spec"]["template"]["spec"]
     one = job(template, wanted.arguments, wanted.parts, parallel, claim)
     name = str(one["metadata"]["name"])
-    if to.kubectl("get", "job", name, "--ignore-not-found", "-o", "name"):
-        say(f"job {name} is there already: going on with it")
+    for _ in range(TRIES):
+        begin(to, one, f"{wanted.runs} runs in {wanted.parts} parts, {parallel} at a time")
+        follow(to, name, wanted.parts)
+        parts = [printed for index in range(wanted.parts) if (printed := part(to, name, index))]
+        to.kubectl("delete", "job", name, "--timeout=60s")
+        if len(parts) == wanted.parts:
+            break
+        say(f"  {wanted.parts - len(parts)} pods are gone with what they printed: once more")
     else:
-        to.kubectl("create", "-f", "-", stdin=json.dumps(one))
-        say(f"job {name}: {wanted.runs} runs in {wanted.parts} parts, {parallel} at a time")
-    follow(to, name, wanted.parts)
-    found = merged([part(to, name, index) for index in range(wanted.parts)])
-    to.kubectl("delete", "job", name, "--wait=false")
+        raise ToolError(f"job {name}: {TRIES} times pods were gone with what they printed; look at what deletes them")
+    found = merged(parts)
     text = json.dumps(found, indent=1)
     if out:
         Path(out).write_text(f"{text}\n")
@@ -180,6 +183,16 @@ def job(template: dict[str, Any], arguments: Sequence[str], parts: int, parallel
     }
 
 
+def begin(to: Target, one: dict[str, Any], what: str) -> None:
+    """Make the Job, unless it is there."""
+    name = str(one["metadata"]["name"])
+    if to.kubectl("get", "job", name, "--ignore-not-found", "-o", "name"):
+        say(f"job {name} is there already: going on with it")
+    else:
+        to.kubectl("create", "-f", "-", stdin=json.dumps(one))
+        say(f"job {name}: {what}")
+
+
 def follow(to: Target, name: str, parts: int) -> None:
     """Tell how far the Job is until it has ended. Raises `ToolError`, with a pod's last words, when a part failed."""
     told = -1
@@ -199,13 +212,13 @@ def follow(to: Target, name: str, parts: int) -> None:
         time.sleep(POLL_S)
 
 
-def part(to: Target, name: str, index: int) -> dict[str, Any]:
-    """What one part has printed, from whichever of its pods ended well."""
+def part(to: Target, name: str, index: int) -> dict[str, Any] | None:
+    """What one part has printed, from whichever of its pods ended well; None when that pod is gone."""
     selector = f"batch.kubernetes.io/job-name={name},batch.kubernetes.io/job-completion-index={index}"
     pods = json.loads(to.kubectl("get", "pods", "-l", selector, "-o", "json"))["items"]
     ended = [str(pod["metadata"]["name"]) for pod in pods if pod["status"]["phase"] == "Succeeded"]
     if not ended:
-        raise ToolError(f"job {name}: the pod of part {index} is gone with its result; give the command again")
+        return None
     found: dict[str, Any] = json.loads(to.kubectl("logs", ended[0]))
     return found
 
