@@ -5,10 +5,9 @@
 A table and one JSON line for each drill; a page with timelines in .local/drills/. Exit 1 when a budget is missed.
 """
 
-import argparse
 import signal
 
-from drills import orders, page
+from drills import options, orders, page
 from drills.run import Outcome, Store, chosen, run_series
 from drills.stores import STORES
 from drills.summary import summary, table
@@ -19,15 +18,10 @@ from toolchain.kit.paths import LOCAL
 
 def main() -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="drills", description=(__doc__ or "").split("\n\n")[0])
+    parser = options.counting("drills", __doc__)
     parser.add_argument("drill", choices=[*STORES, "all"], help="what to break")
-    parser.add_argument("--stack", default="local", help="whose platform (default: local)")
-    parser.add_argument("--faults", type=int, default=1, metavar="N", help="how many of each class (default: 1)")
     parser.add_argument("--class", dest="name", default="", help="one class of faults; all by default")
-    parser.add_argument("--confirm", default="", metavar="STACK", help="the name of a protected stack, once more")
     args = parser.parse_args()
-    if args.faults < 1:
-        parser.error(f"--faults {args.faults}: must be 1 or more")
     stores = list(STORES.values()) if args.drill == "all" else [STORES[args.drill]]
     plans = [(store, chosen(store, args.name)) for store in stores]
     guard(args.stack, args.confirm)

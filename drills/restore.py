@@ -6,7 +6,6 @@ Writes a table of its own into the stack's database, and takes it away again. Th
 its volume: so any stack but local is named once more.
 """
 
-import argparse
 import contextlib
 import json
 import random
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from components.postgres.names import APP, DATABASE, RESTORE_TEST
+from drills import options
 from drills.target import guard
 from toolchain.kit.console import ToolError, main_guard, result, say
 from toolchain.platform.backups import backup, remove_job, start_job, target
@@ -63,10 +63,8 @@ class Outcome:
 
 def main() -> int:
     """Run both halves; exit 1 when one misses its budget."""
-    parser = argparse.ArgumentParser(prog="drills.restore", description=__doc__)
-    parser.add_argument("--stack", default="local", help="local, staging or prod (default: local)")
+    parser = options.parser("drills.restore", __doc__)
     parser.add_argument("--gib", type=float, default=1.0, help="data to fill the database with first (default: 1)")
-    parser.add_argument("--confirm", default="", metavar="STACK", help="its name, so nobody is asked")
     args = parser.parse_args()
     where = target(args.stack)
     guard(args.stack, args.confirm)

@@ -7,7 +7,6 @@ before. The last rotation of each kind meets a failover. Epochs are higher in th
 rotation. Exit 1 when a request or a login was refused, or an acknowledged write is lost.
 """
 
-import argparse
 import re
 import signal
 import subprocess
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from drills import ledger, requests
+from drills import ledger, options, requests
 from drills.__main__ import report
 from drills.faults.base import Fault, nothing
 from drills.faults.postgres import primary
@@ -69,14 +68,9 @@ CLASSES = (
 
 def main() -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="drills.rotation", description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--stack", default="local", help="whose platform (default: local)")
-    parser.add_argument("--faults", type=int, default=1, metavar="N", help="rotations of each kind (default: 1)")
+    parser = options.counting("drills.rotation", __doc__, of="rotations of each kind")
     parser.add_argument("--class", dest="name", default="", choices=["", *(c.what for c in CLASSES)], help="one kind")
-    parser.add_argument("--confirm", default="", metavar="STACK", help="the name of a protected stack, once more")
     args = parser.parse_args()
-    if args.faults < 1:
-        parser.error(f"--faults {args.faults}: must be 1 or more")
     guard(args.stack, args.confirm)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     target = find(args.stack)

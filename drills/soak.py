@@ -6,7 +6,6 @@ Every ledger must be clean, nobody may have had to help, and nothing may be left
 volume or connection. One line of JSON at the end; exit 1 when something is wrong. ^C heals what is broken and ends it.
 """
 
-import argparse
 import contextlib
 import json
 import random
@@ -19,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from drills import ledger, orders, stores
+from drills import ledger, options, orders, stores
 from drills.faults.base import Fault
 from drills.run import Books, Store
 from drills.stores import STORES
@@ -70,11 +69,9 @@ class Kept:
 
 def main() -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="drills.soak", description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--stack", default="local", help="whose platform (default: local)")
+    parser = options.parser("drills.soak", __doc__)
     parser.add_argument("--minutes", type=float, default=60.0, metavar="N", help="how long (default: 60)")
     parser.add_argument("--seed", type=int, default=None, help="of the order of faults; a printed one by default")
-    parser.add_argument("--confirm", default="", metavar="STACK", help="the name of a protected stack, once more")
     args = parser.parse_args()
     if args.minutes <= 0:
         parser.error(f"--minutes {args.minutes:g}: must be above 0")

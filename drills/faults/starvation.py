@@ -57,7 +57,7 @@ def slow_disk(pod: Callable[[Target], str]) -> Callable[[Target], Heal]:
 
     def inject(target: Target) -> Heal:
         process = target.node_processes(pod(target), "postgres")[0]
-        device = device_of(Path(f"/proc/{process}/root/data"))
+        device = device_of(Path("/proc", str(process), "root", "data"))
         folder, version_2 = group_of(process, "io" if Path("/sys/fs/cgroup/cgroup.controllers").exists() else "blkio")
         if version_2:
             return limited(folder / "io.max", f"{device} wiops={WRITES_PER_S}", f"{device} wiops=max")

@@ -3,18 +3,18 @@
     make drill-peers      (FAULTS=n of each class, CLASS=name for one, STACK=local)
 
 Plain is Patroni and Sentinel with every parameter at its default, in a namespace of their own that goes afterwards.
-A table and one JSON line; exit 1 when the platform misses a budget, or is not better than plain anywhere.
+A table and one JSON line; exit 1 when the platform misses a budget. What plain does is told, not judged.
 """
 
-import argparse
 import json
 import signal
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from drills import options
 from drills.peers.plain import plain, stores
-from drills.run import Outcome, Store, chosen, run_series
+from drills.run import Outcome, Store, run_series
 from drills.stores import STORES
 from drills.summary import Summary, aligned, by_class, problems, summary
 from drills.target import Target, find, guard
@@ -37,14 +37,9 @@ class Row(NamedTuple):
 
 def main() -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="drills.peers", description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--stack", default="local", help="whose platform (default: local)")
-    parser.add_argument("--faults", type=int, default=1, metavar="N", help="how many of each class (default: 1)")
+    parser = options.counting("drills.peers", __doc__)
     parser.add_argument("--class", dest="name", default="", help="one class of faults; those that tell by default")
-    parser.add_argument("--confirm", default="", metavar="STACK", help="the name of a protected stack, once more")
     args = parser.parse_args()
-    if args.faults < 1:
-        parser.error(f"--faults {args.faults}: must be 1 or more")
     telling = [narrowed(store, args.name) for store in STORES.values() if store.name in CLASSES]
     if not any(store.faults for store in telling):
         parser.error(
@@ -74,7 +69,7 @@ def narrowed(store: Store, name: str) -> Store:
 def series(target: Target, store: Store, count: int) -> list[Outcome]:
     """Every fault of a store, so many times."""
     say(f"{store.name} in namespace {target.namespace}")
-    return run_series(target, store, chosen(store, ""), count)
+    return run_series(target, store, store.faults, count)
 
 
 def side_by_side(telling: Sequence[Store], found: dict[str, list[list[Outcome]]]) -> list[Row]:

@@ -73,7 +73,7 @@ def main(folder: Path) -> None:
 
 
 def _postgres(passwords: Mapping[str, str]) -> dict[str, str]:
-    certificate, key = _certificate()
+    public, private = certificate()
     # a statement a line: the server reads them itself, before anybody can connect
     roles = [
         "CREATE ROLE trading_owner NOLOGIN;",
@@ -85,8 +85,8 @@ def _postgres(passwords: Mapping[str, str]) -> dict[str, str]:
         "roles.sql": "\n".join(roles) + "\n",
         "pg_hba.conf": HBA,
         "start.sh": START,
-        "server.crt": certificate,
-        "server.key": key,
+        "server.crt": public,
+        "server.key": private,
     }
 
 
@@ -106,8 +106,8 @@ def _sentinel(keys: str, watcher: str) -> str:
     )
 
 
-def _certificate() -> tuple[str, str]:
-    """Self-signed, as each member of the platform makes for itself; the engine asks for TLS, not for a name."""
+def certificate() -> tuple[str, str]:
+    """Certificate and key, self-signed, as each member of the platform makes for itself; nobody asks for its name."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "postgres")])
     now = datetime.now(UTC)

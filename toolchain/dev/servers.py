@@ -9,17 +9,13 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import psycopg
 import redis
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from toolchain.compose.setup import certificate
 from toolchain.kit.host import apt_ensure
 
 USER = "postgres"
@@ -261,27 +257,6 @@ class RedisSet:
 
 
 def write_certificate(folder: Path) -> None:
-    """A self-signed certificate, as each member of the platform makes for itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "postgres")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    for file, content in (
-        ("server.key", private),
-        ("server.crt", certificate.public_bytes(serialization.Encoding.PEM)),
-    ):
-        (folder / file).write_bytes(content)
-        (folder / file).chmod(0o600)
-        shutil.chown(folder / file, USER, USER)
+    """Put a certificate where the server looks for it."""
+    for file, content in zip(("server.crt", "server.key"), certificate(), strict=True):
+        (folder / file).write_text(content)
