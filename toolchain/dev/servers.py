@@ -260,3 +260,5 @@ def write_certificate(folder: Path) -> None:
     """Put a certificate where the server looks for it."""
     for file, content in zip(("server.crt", "server.key"), certificate(), strict=True):
         (folder / file).write_text(content)
+        (folder / file).chmod(0o600)
+        shutil.chown(folder / file, USER, USER)
